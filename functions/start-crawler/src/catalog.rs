@@ -85,14 +85,7 @@ impl Catalog {
             .parameters("classification", "parquet")
             .parameters(REGISTERED_FOR, landed_at.to_rfc3339_opts(SecondsFormat::Millis, true))
             .build();
-        let answer = self
-            .glue
-            .create_partition()
-            .database_name(&self.database)
-            .table_name(&self.table)
-            .partition_input(input)
-            .send()
-            .await;
+        let answer = self.glue.create_partition().database_name(&self.database).table_name(&self.table).partition_input(input).send().await;
         match answer {
             Ok(_) => {
                 tracing::info!(%partition, "Registered a new partition.");
@@ -109,10 +102,9 @@ impl Catalog {
 
     async fn table_descriptor(&self) -> Result<StorageDescriptor, Error> {
         match self.glue.get_table().database_name(&self.database).name(&self.table).send().await {
-            Ok(answer) => Ok(answer
-                .table
-                .and_then(|table| table.storage_descriptor)
-                .unwrap_or_else(|| StorageDescriptor::builder().build())),
+            Ok(answer) => {
+                Ok(answer.table.and_then(|table| table.storage_descriptor).unwrap_or_else(|| StorageDescriptor::builder().build()))
+            }
             Err(error) if error.as_service_error().is_some_and(|e| e.is_entity_not_found_exception()) => Err(self.no_table(error)),
             Err(error) => Err(Error::glue("GetTable", format!("{}.{}", self.database, self.table), error)),
         }

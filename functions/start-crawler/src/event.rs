@@ -57,11 +57,7 @@ pub(crate) fn objects_created(body: &str) -> Result<Vec<ObjectCreated>, serde_js
     let records = notification.records.ok_or_else(|| serde_json::Error::missing_field("Records"))?;
     let created = records.into_iter().filter(|record| record.event_name.starts_with("ObjectCreated:"));
     Ok(created
-        .map(|record| ObjectCreated {
-            bucket: record.s3.bucket.name,
-            key: url_decode(&record.s3.object.key),
-            landed_at: record.event_time,
-        })
+        .map(|record| ObjectCreated { bucket: record.s3.bucket.name, key: url_decode(&record.s3.object.key), landed_at: record.event_time })
         .collect())
 }
 

@@ -233,9 +233,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_crawl_that_began_before_the_object_landed_is_asked_for_again() {
-        let new_day = |crawler| {
-            vec![("GetPartition", not_found()), ("GetTable", table()), ("CreatePartition", done()), ("GetCrawler", crawler)]
-        };
+        let new_day =
+            |crawler| vec![("GetPartition", not_found()), ("GetTable", table()), ("CreatePartition", done()), ("GetCrawler", crawler)];
         assert_eq!(one_message(new_day(running_since("2026-11-23T14:31:00Z"))).await, [FIRST]);
         assert!(one_message(new_day(running_since("2026-11-23T14:31:10Z"))).await.is_empty());
     }
@@ -284,11 +283,8 @@ mod tests {
     async fn glues_errors_let_the_message_come_back() {
         for (status, code) in [(400, "ThrottlingException"), (400, "AccessDeniedException"), (500, "InternalServiceException")] {
             assert_eq!(one_message(vec![("GetPartition", Answer::error(status, code))]).await, [FIRST], "{code}");
-            let at_start = vec![
-                ("GetPartition", registered_here()),
-                ("GetCrawler", ready(None)),
-                ("StartCrawler", Answer::error(status, code)),
-            ];
+            let at_start =
+                vec![("GetPartition", registered_here()), ("GetCrawler", ready(None)), ("StartCrawler", Answer::error(status, code))];
             assert_eq!(one_message(at_start).await, [FIRST], "{code}");
         }
         assert_eq!(one_message(vec![("GetPartition", Answer::Gone)]).await, [FIRST]);

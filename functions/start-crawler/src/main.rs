@@ -38,10 +38,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .load()
         .await;
     let glue = aws_sdk_glue::Client::new(&aws);
-    let handler = Handler {
-        catalog: Catalog::new(glue.clone(), config.database, config.table),
-        crawls: Crawls::new(glue, config.crawler),
-    };
+    let handler = Handler { catalog: Catalog::new(glue.clone(), config.database, config.table), crawls: Crawls::new(glue, config.crawler) };
     let handler = &handler;
     let serve = |event: LambdaEvent<SqsEvent>| async move { Ok::<_, lambda_runtime::Error>(handler.handle(event.payload).await?) };
     lambda_runtime::run(service_fn(serve)).await
