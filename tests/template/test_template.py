@@ -1,0 +1,289 @@
+"""What the template must never lose, asserted on what CloudFormation is handed."""
+
+import json
+import unittest
+
+from tests.template.transformed import source, transformed
+
+# The only grants that name every resource, because AWS lets them name no other: role, actions, why.
+GRANTS_ON_EVERY_RESOURCE = {
+    # X-Ray has no resources.
+    ("FetchQuotesRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
+    ("WriteQuotesRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
+    ("StartCrawlerRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
+    # Lambda checks a role for these before it attaches a function, or a mapping, to a VPC.
+    (
+        "FetchQuotesRole",
+        frozenset(
+            {
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "ec2:UnassignPrivateIpAddresses",
+            }
+        ),
+    ),
+    (
+        "WriteQuotesRole",
+        frozenset(
+            {
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            }
+        ),
+    ),
+}
+
+FUNCTIONS = {
+    "FetchQuotesFunction": "fetch-quotes",
+    "WriteQuotesFunction": "write-quotes",
+    "StartCrawlerFunction": "start-crawler",
+}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def flatten_if(value):
+    """Both branches of an Fn::If, without what the condition leaves out."""
+    if isinstance(value, dict) and set(value) == {"Fn::If"}:
+        return [branch for branch in value["Fn::If"][1:] if branch != {"Ref": "AWS::NoValue"}]
+    return [value]
+
+
+class TemplateTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.resources = transformed()["Resources"]
+
+    def of_type(self, resource_type):
+        found = {name: r["Properties"] for name, r in self.resources.items() if r["Type"] == resource_type}
+        self.assertTrue(found, f"no {resource_type}")
+        return found
+
+    def statements(self, role):
+        """The statements of a role's own policies."""
+        for entry in self.resources[role]["Properties"].get("Policies", []):
+            for policy in flatten_if(entry):
+                yield from as_list(policy["PolicyDocument"]["Statement"])
+
+
+class Permissions(TemplateTest):
+    def test_no_role_takes_a_managed_policy(self):
+        for name, role in self.of_type("AWS::IAM::Role").items():
+            self.assertEqual(role.get("ManagedPolicyArns", []), [], name)
+
+    def test_every_grant_names_its_actions(self):
+        for role in self.of_type("AWS::IAM::Role"):
+            for statement in self.statements(role):
+                self.assertEqual(statement["Effect"], "Allow")
+                self.assertNotIn("NotAction", statement)
+                for action in as_list(statement["Action"]):
+                    self.assertRegex(action, r"^[a-z0-9-]+:[A-Za-z]+$", role)
+
+    def test_only_the_named_exceptions_reach_every_resource(self):
+        found = {
+            (role, frozenset(as_list(statement["Action"])))
+            for role in self.of_type("AWS::IAM::Role")
+            for statement in self.statements(role)
+            if "*" in as_list(statement["Resource"])
+        }
+        self.assertEqual(found, GRANTS_ON_EVERY_RESOURCE)
+
+    def test_queues_and_buckets_let_only_the_lake_in(self):
+        for name, policy in {**self.of_type("AWS::SQS::QueuePolicy"), **self.of_type("AWS::S3::BucketPolicy")}.items():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if statement["Effect"] == "Deny":
+                    continue
+                self.assertEqual(statement["Principal"], {"Service": "s3.amazonaws.com"}, name)
+                self.assertEqual(statement["Action"], "sqs:SendMessage", name)
+                self.assertIn("aws:SourceAccount", statement["Condition"]["StringEquals"], name)
+                self.assertIn("aws:SourceArn", statement["Condition"]["ArnEquals"], name)
+
+    def test_the_mappings_role_reads_the_secrets_that_the_mapping_names(self):
+        mapping = self.resources["WriteQuotesFunctionQuotes"]["Properties"]
+        named = {
+            access["Type"]: access["URI"]
+            for access in mapping["SourceAccessConfigurations"]
+            if access["Type"] not in ("VPC_SUBNET", "VPC_SECURITY_GROUP")
+        }
+        self.assertEqual(set(named), {"SASL_SCRAM_512_AUTH", "SERVER_ROOT_CA_CERTIFICATE"})
+        self.assertEqual(self.resources["WriteQuotesFunction"]["Properties"]["Role"], {"Fn::GetAtt": ["WriteQuotesRole", "Arn"]})
+        readable = [
+            resource
+            for statement in self.statements("WriteQuotesRole")
+            if "secretsmanager:GetSecretValue" in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        ]
+        for kind, secret in named.items():
+            self.assertIn(secret, readable, kind)
+
+    def test_no_function_may_delete_an_object(self):
+        for role in self.of_type("AWS::IAM::Role"):
+            for statement in self.statements(role):
+                self.assertFalse([a for a in as_list(statement["Action"]) if a.startswith("s3:Delete")], role)
+
+
+class NothingIsDropped(TemplateTest):
+    def test_the_kafka_mapping_never_gives_up_on_a_batch(self):
+        mapping = self.resources["WriteQuotesFunctionQuotes"]["Properties"]
+        for setting in (
+            "DestinationConfig",
+            "MaximumRetryAttempts",
+            "MaximumRecordAgeInSeconds",
+            "BisectBatchOnFunctionError",
+            "FilterCriteria",
+        ):
+            self.assertNotIn(setting, mapping)
+        self.assertEqual(mapping["StartingPosition"], "TRIM_HORIZON")
+        self.assertEqual(mapping["BatchSize"], 10000)
+
+    def test_what_is_worked_off_in_batches_of_messages_fails_message_by_message(self):
+        mapping = self.resources["StartCrawlerFunctionObjectCreated"]["Properties"]
+        self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+
+    def test_every_queue_that_is_worked_off_has_dead_letters(self):
+        queues = self.of_type("AWS::SQS::Queue")
+        for mapping in self.of_type("AWS::Lambda::EventSourceMapping").values():
+            if "EventSourceArn" not in mapping:
+                continue
+            queue, _ = mapping["EventSourceArn"]["Fn::GetAtt"]
+            dead_letters, _ = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
+            self.assertIn(dead_letters, queues)
+            self.assertNotEqual(dead_letters, queue)
+            # A message that waits for the end of a long crawl must not run out of tries.
+            patience = queues[queue]["VisibilityTimeout"] * queues[queue]["RedrivePolicy"]["maxReceiveCount"]
+            self.assertGreaterEqual(patience, 3600)
+            # As long as anyone might take to look, and not shorter than the queue before it.
+            self.assertEqual(queues[dead_letters]["MessageRetentionPeriod"], 1209600)
+
+    def test_a_queue_hides_a_message_long_enough_for_its_function(self):
+        for mapping in self.of_type("AWS::Lambda::EventSourceMapping").values():
+            if "EventSourceArn" not in mapping:
+                continue
+            queue = self.resources[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+            function = self.resources[mapping["FunctionName"]["Ref"]]["Properties"]
+            self.assertGreaterEqual(
+                queue["VisibilityTimeout"], 6 * function["Timeout"] + mapping["MaximumBatchingWindowInSeconds"]
+            )
+
+    def test_failed_fetches_are_kept(self):
+        dead_letters = {"Fn::GetAtt": ["FetchQuotesDeadLetterQueue", "Arn"]}
+        schedule = self.resources["FetchQuotesFunctionEveryMinute"]["Properties"]
+        self.assertEqual(schedule["Target"]["DeadLetterConfig"]["Arn"], dead_letters)
+        invoke = self.resources["FetchQuotesFunctionEventInvokeConfig"]["Properties"]
+        self.assertEqual(invoke["DestinationConfig"]["OnFailure"]["Destination"], dead_letters)
+        self.assertEqual((invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]), (0, 60))
+
+    def test_the_lake_outlives_the_stack(self):
+        lake = self.resources["LakeBucket"]
+        self.assertEqual((lake["DeletionPolicy"], lake["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        for rule in lake["Properties"]["LifecycleConfiguration"]["Rules"]:
+            self.assertFalse({"Expiration", "ExpirationInDays", "ExpirationDate", "Transitions"} & set(rule), rule["Id"])
+
+
+class Buckets(TemplateTest):
+    def test_no_bucket_is_public_or_plain(self):
+        for name, bucket in self.of_type("AWS::S3::Bucket").items():
+            self.assertEqual(
+                bucket["PublicAccessBlockConfiguration"],
+                {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True},
+                name,
+            )
+            self.assertIn("BucketEncryption", bucket, name)
+
+    def test_every_bucket_refuses_plain_http(self):
+        policies = {policy["Bucket"]["Ref"]: policy["PolicyDocument"] for policy in self.of_type("AWS::S3::BucketPolicy").values()}
+        for name in self.of_type("AWS::S3::Bucket"):
+            denials = [
+                statement
+                for statement in policies[name]["Statement"]
+                if statement["Effect"] == "Deny"
+                and statement["Action"] == "s3:*"
+                and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+            ]
+            self.assertEqual(len(denials), 1, name)
+            self.assertEqual(len(denials[0]["Resource"]), 2, "the bucket and its objects")
+
+    def test_only_data_files_are_notified_and_only_to_the_queue(self):
+        notifications = self.resources["LakeBucket"]["Properties"]["NotificationConfiguration"]
+        self.assertEqual(list(notifications), ["QueueConfigurations"])
+        (queue,) = notifications["QueueConfigurations"]
+        self.assertEqual(queue["Event"], "s3:ObjectCreated:*")
+        self.assertEqual(queue["Queue"], {"Fn::GetAtt": ["ObjectCreatedQueue", "Arn"]})
+        self.assertEqual(queue["Filter"]["S3Key"]["Rules"], [{"Name": "prefix", "Value": "quotes/"}])
+
+
+class Functions(TemplateTest):
+    def test_functions_are_built_and_run_alike(self):
+        written = source()["Resources"]
+        for name, binary in FUNCTIONS.items():
+            function = self.resources[name]["Properties"]
+            self.assertEqual(function["Runtime"], "provided.al2023", name)
+            self.assertEqual(function["Architectures"], ["arm64"], name)
+            self.assertEqual(function["TracingConfig"], {"Mode": "Active"}, name)
+            self.assertEqual(function["LoggingConfig"]["LogFormat"], "JSON", name)
+            self.assertEqual(written[name]["Properties"]["CodeUri"], f"functions/{binary}")
+            self.assertEqual(written[name]["Metadata"], {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": binary}})
+
+    def test_every_log_group_ends_and_its_function_may_write_to_it(self):
+        groups = self.of_type("AWS::Logs::LogGroup")
+        self.assertEqual(len(groups), len(FUNCTIONS))
+        for name in FUNCTIONS:
+            function = self.resources[name]["Properties"]
+            group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+            self.assertEqual(group["RetentionInDays"], {"Ref": "LogRetentionDays"})
+            written_to = [
+                statement["Resource"]["Fn::Sub"]
+                for statement in self.statements(function["Role"]["Fn::GetAtt"][0])
+                if "logs:PutLogEvents" in as_list(statement["Action"])
+            ]
+            self.assertEqual(len(written_to), 1, name)
+            self.assertTrue(written_to[0].endswith(":log-group:" + group["LogGroupName"]["Fn::Sub"] + ":*"), name)
+
+    def test_one_run_of_the_schedule_ends_before_the_next(self):
+        self.assertLess(self.resources["FetchQuotesFunction"]["Properties"]["Timeout"], 60)
+
+    def test_a_second_stack_has_a_schedule_of_its_own(self):
+        schedule = self.resources["FetchQuotesFunctionEveryMinute"]["Properties"]
+        self.assertNotIn("Name", schedule)
+        self.assertEqual(schedule["ScheduleExpressionTimezone"], "America/New_York")
+
+
+class Catalog(TemplateTest):
+    def test_the_crawler_reads_the_declared_table_and_changes_no_schema(self):
+        crawler = self.resources["QuotesCrawler"]["Properties"]
+        self.assertEqual(list(crawler["Targets"]), ["CatalogTargets"])
+        self.assertEqual(crawler["Targets"]["CatalogTargets"][0]["Tables"], [{"Ref": "QuotesTable"}])
+        self.assertEqual(crawler["SchemaChangePolicy"], {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"})
+        configuration = json.loads(crawler["Configuration"])
+        self.assertEqual(configuration["Version"], 1.0)
+        self.assertEqual(configuration["Grouping"], {"TableGroupingPolicy": "CombineCompatibleSchemas"})
+        self.assertEqual(configuration["CrawlerOutput"], {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}})
+
+    def test_the_table_is_partitioned_by_day(self):
+        table = self.resources["QuotesTable"]["Properties"]["TableInput"]
+        self.assertEqual(table["Name"], "quotes")
+        self.assertEqual([(key["Name"], key["Type"]) for key in table["PartitionKeys"]], [("dt", "string")])
+        self.assertEqual(table["StorageDescriptor"]["Location"], {"Fn::Sub": "s3://${LakeBucket}/quotes/"})
+        self.assertEqual(table["Parameters"]["parquet.compression"], "ZSTD")
+
+    def test_a_client_cannot_change_the_workgroups_settings(self):
+        configuration = self.resources["LakeWorkGroup"]["Properties"]["WorkGroupConfiguration"]
+        self.assertIs(configuration["EnforceWorkGroupConfiguration"], True)
+        self.assertEqual(configuration["EngineVersion"], {"SelectedEngineVersion": "Athena engine version 3"})
+        self.assertIn("BytesScannedCutoffPerQuery", configuration)
+        self.assertEqual(configuration["ResultConfiguration"]["EncryptionConfiguration"], {"EncryptionOption": "SSE_S3"})
+
+
+if __name__ == "__main__":
+    unittest.main()
