@@ -1,0 +1,407 @@
+//! The function's configuration: the only reader of the environment.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use quotes::symbol;
+
+/// The symbols that are simulated where `SYMBOLS` names none.
+const DEFAULT_SYMBOLS: [&str; 6] = ["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA", "SPY"];
+
+/// Everything that can be configured.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where quotes come from: `QUOTE_SOURCE` and the source's own variables.
+    pub(crate) source: SourceConfig,
+    /// How often the source is asked within one invocation (`POLL_EVERY`); unset: once.
+    pub(crate) poll_every: Option<Duration>,
+    /// The cluster and topic.
+    pub(crate) kafka: KafkaConfig,
+}
+
+/// The source and its settings.
+#[derive(Debug, PartialEq)]
+pub(crate) enum SourceConfig {
+    /// Made-up quotes: `SYMBOLS`, `SIMULATION_SEED`.
+    Simulated {
+        /// Canonical tickers, each once.
+        symbols: Vec<String>,
+        /// Which of all possible markets.
+        seed: u64,
+    },
+    /// A recorded file: `REPLAY_FILE`, `REPLAY_SPEED`.
+    Replay {
+        /// CSV, plain or gzipped.
+        file: PathBuf,
+        /// How fast.
+        speed: Speed,
+    },
+}
+
+/// How fast a file is replayed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Speed {
+    /// As fast as it goes.
+    Max,
+    /// By the recorded `fetched_at`, this many times as fast as it was.
+    Times(f64),
+}
+
+/// The cluster and topic.
+#[derive(Debug, Clone)]
+pub(crate) struct KafkaConfig {
+    /// `KAFKA_BOOTSTRAP_SERVERS`: `host:port`, comma-separated.
+    pub(crate) bootstrap_servers: String,
+    /// `KAFKA_TOPIC`.
+    pub(crate) topic: String,
+    /// `KAFKA_SECURITY_PROTOCOL` and what it needs.
+    pub(crate) security: Security,
+}
+
+/// How the cluster is spoken to.
+#[derive(Debug, Clone)]
+pub(crate) enum Security {
+    /// Neither encrypted nor authenticated: a broker on this machine.
+    Plaintext,
+    /// TLS.
+    Ssl {
+        /// The certificate authority in PEM; `None`: the system's.
+        ca: Option<String>,
+    },
+    /// SCRAM-SHA-512 without TLS.
+    SaslPlaintext {
+        /// Who we are.
+        login: Login,
+    },
+    /// SCRAM-SHA-512 over TLS.
+    SaslSsl {
+        /// Who we are.
+        login: Login,
+        /// The certificate authority in PEM; `None`: the system's.
+        ca: Option<String>,
+    },
+}
+
+impl Security {
+    /// librdkafka's `security.protocol`.
+    pub(crate) const fn protocol(&self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl { .. } => "ssl",
+            Self::SaslPlaintext { .. } => "sasl_plaintext",
+            Self::SaslSsl { .. } => "sasl_ssl",
+        }
+    }
+
+    /// The login, where the protocol has one.
+    pub(crate) const fn login(&self) -> Option<&Login> {
+        match self {
+            Self::Plaintext | Self::Ssl { .. } => None,
+            Self::SaslPlaintext { login } | Self::SaslSsl { login, .. } => Some(login),
+        }
+    }
+}
+
+/// A user of the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    /// `KAFKA_USERNAME`.
+    pub(crate) username: String,
+    /// `KAFKA_PASSWORD`.
+    pub(crate) password: Secret,
+}
+
+/// A text that no log and no error shows.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the client that needs it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Why the function does not start.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A needed variable is not set.
+    #[error("{variable} is not set: {needed}")]
+    Missing {
+        /// Its name.
+        variable: &'static str,
+        /// What it is for and looks like.
+        needed: &'static str,
+    },
+    /// A variable has a value that means nothing.
+    #[error("{variable} is {found:?}: allowed is {allowed}")]
+    Invalid {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        found: String,
+        /// What it could be.
+        allowed: &'static str,
+    },
+    /// A secret is set that would not be used: probably the protocol was forgotten.
+    #[error(
+        "KAFKA_USERNAME is set, but KAFKA_SECURITY_PROTOCOL is {protocol}: set it to sasl_ssl or sasl_plaintext, or unset KAFKA_USERNAME"
+    )]
+    UnusedLogin {
+        /// The protocol that was found.
+        protocol: String,
+    },
+}
+
+impl Config {
+    /// Reads the environment.
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables through `lookup`. One that is empty or blank counts as not set: a template's
+    /// parameter has no other way to say so.
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variables = Variables(lookup);
+        Ok(Self { source: source(&variables)?, poll_every: poll_every(&variables)?, kafka: kafka(&variables)? })
+    }
+}
+
+/// The environment, or what stands in for it in a test.
+struct Variables<L>(L);
+
+impl<L: Fn(&str) -> Option<String>> Variables<L> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn need(&self, variable: &'static str, needed: &'static str) -> Result<String, ConfigError> {
+        self.get(variable).ok_or(ConfigError::Missing { variable, needed })
+    }
+
+    /// The value as `parse` understands it, or `default` where it is not set.
+    fn parsed<T>(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        default: T,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        match self.get(variable) {
+            None => Ok(default),
+            Some(found) => parse(found.trim()).ok_or(ConfigError::Invalid { variable, found, allowed }),
+        }
+    }
+}
+
+fn source<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<SourceConfig, ConfigError> {
+    let name = variables.get("QUOTE_SOURCE").unwrap_or_else(|| "simulated".to_owned());
+    match name.trim() {
+        "simulated" => Ok(SourceConfig::Simulated {
+            symbols: symbols(variables)?,
+            seed: variables.parsed("SIMULATION_SEED", "a whole number from 0 to 2^64 - 1", 1, |text| text.parse().ok())?,
+        }),
+        "replay" => Ok(SourceConfig::Replay {
+            file: variables.need("REPLAY_FILE", "the source replay reads this file, a .csv or .csv.gz")?.into(),
+            speed: variables.parsed("REPLAY_SPEED", "max, or a factor above 0 such as 60x", Speed::Times(60.0), speed)?,
+        }),
+        _ => Err(ConfigError::Invalid { variable: "QUOTE_SOURCE", found: name, allowed: "simulated or replay" }),
+    }
+}
+
+fn symbols<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Vec<String>, ConfigError> {
+    let Some(list) = variables.get("SYMBOLS") else {
+        return Ok(DEFAULT_SYMBOLS.map(str::to_owned).to_vec());
+    };
+    let mut seen = HashSet::new();
+    let mut symbols = Vec::new();
+    for found in list.split(',').map(|symbol| symbol.trim().to_ascii_uppercase()).filter(|symbol| !symbol.is_empty()) {
+        if !symbol::is_canonical(&found) {
+            const ALLOWED: &str = "tickers separated by commas, the share class after a dot, such as AAPL,BRK.B";
+            return Err(ConfigError::Invalid { variable: "SYMBOLS", found, allowed: ALLOWED });
+        }
+        if seen.insert(found.clone()) {
+            symbols.push(found);
+        }
+    }
+    Ok(symbols)
+}
+
+fn poll_every<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Option<Duration>, ConfigError> {
+    variables.parsed("POLL_EVERY", "a time from 100ms to 15m, such as 500ms, 5s or 1m", None, |text| {
+        duration(text).filter(|every| (Duration::from_millis(100)..=Duration::from_secs(900)).contains(every)).map(Some)
+    })
+}
+
+fn kafka<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<KafkaConfig, ConfigError> {
+    Ok(KafkaConfig {
+        bootstrap_servers: variables.need("KAFKA_BOOTSTRAP_SERVERS", "the brokers to produce to, as host:port,host:port")?,
+        topic: variables.parsed(
+            "KAFKA_TOPIC",
+            "a topic's name: at most 249 letters, digits, dots, underscores and hyphens",
+            "quotes".to_owned(),
+            |text| is_topic(text).then(|| text.to_owned()),
+        )?,
+        security: security(variables)?,
+    })
+}
+
+fn security<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Security, ConfigError> {
+    let login = || {
+        Ok(Login {
+            username: variables.need("KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL asks for a user")?,
+            password: variables.need("KAFKA_PASSWORD", "KAFKA_SECURITY_PROTOCOL asks for the user's password").map(Secret)?,
+        })
+    };
+    let ca = variables.get("KAFKA_CA_CERTIFICATE");
+    let protocol = variables.get("KAFKA_SECURITY_PROTOCOL").unwrap_or_else(|| "plaintext".to_owned());
+    let security = match protocol.trim().to_ascii_lowercase().as_str() {
+        "plaintext" => Security::Plaintext,
+        "ssl" => Security::Ssl { ca },
+        "sasl_plaintext" => Security::SaslPlaintext { login: login()? },
+        "sasl_ssl" => Security::SaslSsl { login: login()?, ca },
+        _ => {
+            const ALLOWED: &str = "plaintext, ssl, sasl_ssl or sasl_plaintext";
+            return Err(ConfigError::Invalid { variable: "KAFKA_SECURITY_PROTOCOL", found: protocol, allowed: ALLOWED });
+        }
+    };
+    if security.login().is_none() && variables.get("KAFKA_USERNAME").is_some() {
+        return Err(ConfigError::UnusedLogin { protocol });
+    }
+    Ok(security)
+}
+
+fn is_topic(text: &str) -> bool {
+    (1..=249).contains(&text.len())
+        && text != "."
+        && text != ".."
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// `60x`, `0.5x` or `max`.
+fn speed(text: &str) -> Option<Speed> {
+    if text.eq_ignore_ascii_case("max") {
+        return Some(Speed::Max);
+    }
+    let factor: f64 = text.strip_suffix(['x', 'X'])?.parse().ok()?;
+    (factor.is_finite() && factor > 0.0).then_some(Speed::Times(factor))
+}
+
+/// `500ms`, `5s` or `1m`.
+fn duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let with_broker = [&[("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")], variables].concat();
+        Config::from_lookup(|name| with_broker.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    fn refused(variables: &[(&str, &str)]) -> String {
+        read(variables).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_broker_is_all_that_must_be_named() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.source, SourceConfig::Simulated { symbols: DEFAULT_SYMBOLS.map(str::to_owned).to_vec(), seed: 1 });
+        assert_eq!(config.poll_every, None);
+        assert_eq!(config.kafka.topic, "quotes");
+        assert_eq!(config.kafka.security.protocol(), "plaintext");
+
+        assert_eq!(
+            refused(&[("KAFKA_BOOTSTRAP_SERVERS", " ")]),
+            "KAFKA_BOOTSTRAP_SERVERS is not set: the brokers to produce to, as host:port,host:port"
+        );
+    }
+
+    #[test]
+    fn empty_variables_count_as_unset() {
+        let config = read(&[("QUOTE_SOURCE", ""), ("SYMBOLS", ""), ("POLL_EVERY", ""), ("KAFKA_USERNAME", "")]).unwrap();
+        assert!(matches!(config.source, SourceConfig::Simulated { seed: 1, .. }));
+    }
+
+    #[test]
+    fn symbols_are_listed_once_in_upper_case() {
+        let config = read(&[("SYMBOLS", "aapl, BRK.B,,AAPL"), ("SIMULATION_SEED", "7")]).unwrap();
+        assert_eq!(config.source, SourceConfig::Simulated { symbols: vec!["AAPL".to_owned(), "BRK.B".to_owned()], seed: 7 });
+    }
+
+    #[test]
+    fn a_replay_needs_a_file() {
+        let config = read(&[("QUOTE_SOURCE", "replay"), ("REPLAY_FILE", "a.csv"), ("REPLAY_SPEED", "max")]).unwrap();
+        assert_eq!(config.source, SourceConfig::Replay { file: "a.csv".into(), speed: Speed::Max });
+        assert_eq!(refused(&[("QUOTE_SOURCE", "replay")]), "REPLAY_FILE is not set: the source replay reads this file, a .csv or .csv.gz");
+    }
+
+    #[test]
+    fn a_bad_value_is_told_with_what_is_allowed() {
+        for (variables, told) in [
+            (&[("QUOTE_SOURCE", "bloomberg")][..], "QUOTE_SOURCE is \"bloomberg\": allowed is simulated or replay"),
+            (&[("SYMBOLS", "AAPL,<b>")], "SYMBOLS is \"<B>\": allowed is tickers"),
+            (&[("SIMULATION_SEED", "-1")], "SIMULATION_SEED is \"-1\": allowed is a whole number"),
+            (&[("POLL_EVERY", "5")], "POLL_EVERY is \"5\": allowed is a time from"),
+            (&[("POLL_EVERY", "1ms")], "POLL_EVERY is \"1ms\""),
+            (&[("KAFKA_TOPIC", "a b")], "KAFKA_TOPIC is \"a b\""),
+            (&[("KAFKA_SECURITY_PROTOCOL", "tls")], "KAFKA_SECURITY_PROTOCOL is \"tls\": allowed is plaintext, ssl"),
+            (
+                &[("QUOTE_SOURCE", "replay"), ("REPLAY_FILE", "f"), ("REPLAY_SPEED", "0x")],
+                "REPLAY_SPEED is \"0x\": allowed is max, or a factor",
+            ),
+        ] {
+            let found = refused(variables);
+            assert!(found.starts_with(told), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_whole_used_and_never_shown() {
+        let sasl = [
+            ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+            ("KAFKA_USERNAME", "fetcher"),
+            ("KAFKA_PASSWORD", "hunter2"),
+            ("KAFKA_CA_CERTIFICATE", "-----BEGIN CERTIFICATE-----"),
+        ];
+        let config = read(&sasl).unwrap();
+        assert_eq!(config.kafka.security.login().unwrap().password.expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+
+        assert!(refused(&sasl[..2]).starts_with("KAFKA_PASSWORD is not set"));
+        assert!(refused(&sasl[1..3]).starts_with("KAFKA_USERNAME is set, but KAFKA_SECURITY_PROTOCOL is plaintext"));
+        assert!(!refused(&sasl[1..3]).contains("hunter2"));
+    }
+
+    #[test]
+    fn times_and_speeds_have_units() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        for text in ["", "s", "5", "1.5s", "-1s", "99999999999999999999s", "18446744073709551615m"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        assert_eq!(speed("0.5x"), Some(Speed::Times(0.5)));
+        for text in ["60", "x", "-1x", "NaNx", "infx", "maximum"] {
+            assert_eq!(speed(text), None, "{text}");
+        }
+    }
+}
