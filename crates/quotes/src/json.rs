@@ -21,6 +21,9 @@ pub enum Poison {
     /// The record has no value: a deletion marker, which this topic gives no meaning.
     #[error("tombstone: the record has no value")]
     Tombstone,
+    /// The event carried a text that is not base64 in place of the value.
+    #[error("the value did not arrive as base64")]
+    NotBase64,
     /// Not JSON, or JSON of other fields and types.
     #[error("not a quote: {0}")]
     Malformed(#[from] serde_json::Error),
