@@ -32,7 +32,8 @@ const GLUE_TIMEOUT: Duration = Duration::from_secs(8);
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let config = Config::from_env(|name| std::env::var(name).ok())?;
+    // As text: what main returns is printed in its Debug form.
+    let config = Config::from_env(|name| std::env::var(name).ok()).map_err(|missing| missing.to_string())?;
     let aws = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .timeout_config(TimeoutConfig::builder().operation_timeout(GLUE_TIMEOUT).build())
         .load()
