@@ -10,7 +10,7 @@ use crate::producer::{Cluster, Outcome, ProduceError, Producer, TIME_NEEDED};
 use crate::source::{Batch, Fetched, Invocation, Next, Source};
 use crate::summary::{Failure, Subject, Summary};
 
-/// What an invocation is given: any JSON object. The schedule sends `scheduled_time`, a person `{}`.
+/// What an invocation is given: any JSON object. The schedule says its `time`, a person `{}`.
 pub(crate) type Event = Map<String, Value>;
 
 /// Moves quotes from a source to the topic.
@@ -30,7 +30,7 @@ impl Handler {
     /// Answers one event. The deadline is the one that Lambda states.
     pub(crate) async fn invoke(&mut self, event: LambdaEvent<Event>) -> Result<Summary, InvocationError> {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        let scheduled = event.payload.get("scheduled_time").and_then(Value::as_str);
+        let scheduled = event.payload.get("scheduled_time").or(event.payload.get("time")).and_then(Value::as_str);
         tracing::debug!(scheduled, ?left, "The invocation begins.");
         self.run(&Invocation::new(left)).await
     }
@@ -387,6 +387,14 @@ mod tests {
         let error = handler(&nobody).run(&invocation()).await.unwrap_err();
         assert!(chain(&error).starts_with("nothing was produced: no answer from 127.0.0.1:"), "{}", chain(&error));
         assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn any_json_object_is_an_event() {
+        let schedule = include_str!("../../../events/fetch-quotes-schedule.json");
+        for text in ["{}", r#"{"scheduled_time":"2026-11-23T14:31:00Z"}"#, schedule] {
+            assert!(serde_json::from_str::<Event>(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
 
 use crate::config::{KafkaConfig, Security};
 
@@ -47,9 +48,9 @@ impl ClientContext for LogContext {
         }
     }
 
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        // Also what cannot last: a broker that is down is asked again until the delivery times out.
-        tracing::warn!(%error, reason, "The Kafka client met an error.");
+    fn error(&self, error: KafkaError, reason: &str) {
+        // What matters of it comes with the log above too, or with the delivery that failed for it.
+        tracing::debug!(%error, reason, "The Kafka client met an error.");
     }
 }
 
