@@ -1,0 +1,141 @@
+//! The Kafka client of a mapping: librdkafka's blocking calls, made on threads that may block.
+
+use super::config::KafkaMappingConfig;
+use super::error::Error;
+use crate::template::StartingPosition;
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest that one request to the brokers may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client for one topic. Clones share the connection.
+#[derive(Clone)]
+pub(super) struct Consumer {
+    client: Arc<StreamConsumer>,
+    topic: Arc<str>,
+}
+
+/// The low and high watermark of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watermarks {
+    pub(super) low: i64,
+    pub(super) high: i64,
+}
+
+impl Consumer {
+    /// Does not connect yet.
+    pub(super) fn new(config: &KafkaMappingConfig) -> Result<Self, Error> {
+        let client = config
+            .client()
+            .create()
+            .map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
+        Ok(Self { client: Arc::new(client), topic: Arc::from(config.topic.as_str()) })
+    }
+
+    pub(super) fn stream(&self) -> &StreamConsumer {
+        &self.client
+    }
+
+    /// The watermarks of all partitions that the topic has now.
+    pub(super) async fn watermarks(&self) -> Result<BTreeMap<i32, Watermarks>, Error> {
+        let topic = self.topic.clone();
+        let found = self.call("look up", move |client| {
+            let metadata = client.fetch_metadata(Some(&topic), REQUEST_TIMEOUT)?;
+            let Some(found) = metadata.topics().iter().find(|found| found.name() == &*topic) else {
+                return Ok(BTreeMap::new());
+            };
+            let mut watermarks = BTreeMap::new();
+            for partition in found.partitions() {
+                let (low, high) = client.fetch_watermarks(&topic, partition.id(), REQUEST_TIMEOUT)?;
+                watermarks.insert(partition.id(), Watermarks { low, high });
+            }
+            Ok(watermarks)
+        });
+        match found.await? {
+            none if none.is_empty() => Err(Error::NoTopic { topic: self.topic.to_string() }),
+            found => Ok(found),
+        }
+    }
+
+    /// Where to start in each partition: the committed offset, else by the starting position.
+    pub(super) async fn starts(
+        &self,
+        watermarks: &BTreeMap<i32, Watermarks>,
+        position: StartingPosition,
+    ) -> Result<BTreeMap<i32, i64>, Error> {
+        let topic = self.topic.clone();
+        let mut asked = TopicPartitionList::new();
+        for partition in watermarks.keys() {
+            asked.add_partition(&topic, *partition);
+        }
+        let committed = self.call("look up committed offsets of", move |client| {
+            client.committed_offsets(asked, REQUEST_TIMEOUT)
+        });
+        let committed = committed.await?.to_topic_map();
+        Ok(watermarks
+            .iter()
+            .map(|(partition, watermarks)| {
+                let start = match (committed.get(&(self.topic.to_string(), *partition)), position) {
+                    (Some(Offset::Offset(offset)), _) => *offset,
+                    (_, StartingPosition::TrimHorizon) => watermarks.low,
+                    (_, StartingPosition::Latest) => watermarks.high,
+                };
+                (*partition, start)
+            })
+            .collect())
+    }
+
+    /// Reads these partitions from these offsets, in place of what was read before.
+    pub(super) async fn assign(&self, positions: &BTreeMap<i32, i64>) -> Result<(), Error> {
+        let offsets = self.list(positions)?;
+        self.call("assign", move |client| client.assign(&offsets)).await
+    }
+
+    /// Commits and waits for the answer.
+    pub(super) async fn commit(&self, next: &BTreeMap<i32, i64>) -> Result<(), Error> {
+        let offsets = self.list(next)?;
+        self.call("commit offsets of", move |client| client.commit(&offsets, CommitMode::Sync)).await
+    }
+
+    /// Disconnects, which can take a moment.
+    pub(super) async fn close(self) {
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+
+    fn list(&self, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartitionList, Error> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                .map_err(|source| self.failed("name offsets of", source))?;
+        }
+        Ok(list)
+    }
+
+    async fn call<T, F>(&self, what: &'static str, request: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&StreamConsumer) -> KafkaResult<T> + Send + 'static,
+    {
+        let client = self.client.clone();
+        match tokio::task::spawn_blocking(move || request(&client)).await {
+            Ok(answer) => answer.map_err(|source| self.failed(what, source)),
+            // The runtime is going down, or the closure panicked.
+            Err(_) => Err(Error::Stopped { topic: self.topic.to_string() }),
+        }
+    }
+
+    fn failed(&self, what: &'static str, source: KafkaError) -> Error {
+        match source.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                Error::NoTopic { topic: self.topic.to_string() }
+            }
+            _ => Error::Request { what, topic: self.topic.to_string(), source },
+        }
+    }
+}

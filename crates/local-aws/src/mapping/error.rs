@@ -1,0 +1,55 @@
+//! What can go wrong between a mapping and Kafka.
+
+use rdkafka::error::KafkaError;
+
+/// Why a mapping could not read or commit. The mapping itself goes on trying; only `Client` is final.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka does not take the configuration.
+    #[error("the Kafka client for the topic {topic} cannot be configured")]
+    Client {
+        /// The topic.
+        topic: String,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+    /// The brokers do not know the topic.
+    #[error("the Kafka topic {topic} does not exist")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// A request to the brokers failed.
+    #[error("cannot {what} the Kafka topic {topic}")]
+    Request {
+        /// What was tried.
+        what: &'static str,
+        /// The topic.
+        topic: String,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+    /// The mapping has ended.
+    #[error("the mapping of the topic {topic} is stopped")]
+    Stopped {
+        /// The topic.
+        topic: String,
+    },
+}
+
+impl Error {
+    /// Whether trying again can help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::NoTopic { .. } | Self::Request { .. })
+    }
+
+    /// The error with its source, in one line.
+    pub(super) fn chain(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+}
