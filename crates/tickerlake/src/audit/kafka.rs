@@ -1,0 +1,61 @@
+//! What Kafka itself says: its cluster's id and each partition's offsets.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use quotes::schema;
+
+use crate::failure::Failure;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The topic's offsets at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Offsets {
+    /// The cluster's id.
+    pub(crate) cluster: String,
+    /// The topic.
+    pub(crate) topic: String,
+    /// By partition: from the earliest offset that is still there to the next one that will be given.
+    pub(crate) partitions: BTreeMap<i32, Range<i64>>,
+}
+
+/// Asks the cluster behind `bootstrap_servers`.
+pub(crate) async fn offsets(bootstrap_servers: String) -> Result<Offsets, Failure> {
+    let what = format!("cannot read the offsets of Kafka at {bootstrap_servers}");
+    let asked = tokio::task::spawn_blocking(move || ask(&bootstrap_servers)).await;
+    match asked {
+        Ok(Ok(Some(offsets))) => Ok(offsets),
+        Ok(Ok(None)) => Err(Failure::plain(format_args!("{what}: it does not tell its cluster's id"))),
+        Ok(Err(error)) => Err(Failure::new(what, error)),
+        Err(error) => Err(Failure::new(what, error)),
+    }
+}
+
+fn ask(bootstrap_servers: &str) -> Result<Option<Offsets>, KafkaError> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap_servers);
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if variable("KAFKA_SECURITY_PROTOCOL").as_deref() == Some("sasl_ssl") {
+        config.set("security.protocol", "sasl_ssl").set("sasl.mechanisms", "SCRAM-SHA-512");
+        for (name, setting) in [("KAFKA_USERNAME", "sasl.username"), ("KAFKA_PASSWORD", "sasl.password"), ("KAFKA_CA_CERTIFICATE", "ssl.ca.pem")] {
+            if let Some(value) = variable(name) {
+                config.set(setting, value);
+            }
+        }
+    }
+    let topic = variable("KAFKA_TOPIC").unwrap_or_else(|| schema::TABLE.to_owned());
+    let consumer: BaseConsumer = config.create()?;
+    let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT)?;
+    let Some(cluster) = consumer.client().fetch_cluster_id(TIMEOUT) else { return Ok(None) };
+    let mut partitions = BTreeMap::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        let (earliest, latest) = consumer.fetch_watermarks(&topic, partition.id(), TIMEOUT)?;
+        partitions.insert(partition.id(), earliest..latest);
+    }
+    Ok(Some(Offsets { cluster, topic, partitions }))
+}

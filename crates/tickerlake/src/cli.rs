@@ -1,0 +1,179 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Stock quotes through Kafka into a lake that SQL can query.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole pipeline on this machine: the functions that deploy, wired from template.yaml.
+    ///
+    /// Quotes are fetched, produced to Kafka, written to the lake as Parquet and made visible to SQL.
+    /// Everything lies in the data folder and survives a restart. Ctrl-C drains and stops; a second
+    /// Ctrl-C stops at once.
+    #[command(after_help = "Examples:
+  tickerlake local                                        simulated quotes, once a second
+  tickerlake local --symbols AAPL,BRK.B --every 5s
+  tickerlake local --source replay --replay-file day.csv.gz --speed max --until-drained
+  tickerlake local --for 30s --data /tmp/lake
+
+A replay file is a CSV whose header names quote columns: symbol, event_time and price at least.
+While it runs, AWS clients work against it: export AWS_ENDPOINT_URL as it prints, with the access
+key and secret `local`. TICKERLAKE_LOG=info shows what the local parts log.")]
+    Local(LocalArgs),
+    /// Ask the lake a question in SQL.
+    ///
+    /// Works while `tickerlake local` runs on the data folder and after it stopped, and on a deployed stack.
+    #[command(after_help = "Examples:
+  tickerlake query \"SELECT symbol, max(price) FROM quotes GROUP BY symbol\"
+  tickerlake query --format csv \"SELECT * FROM quotes WHERE dt = '2013-10-07'\"
+  tickerlake query --stack tickerlake \"SELECT count(*) FROM quotes\"")]
+    Query(QueryArgs),
+    /// Prove that every Kafka offset is in the lake exactly once.
+    ///
+    /// Compares Kafka's own offsets, the Parquet rows and the quarantine. Exits 0 only if every offset
+    /// is there exactly once; else it lists gaps and doubles and exits 1.
+    Audit(AuditArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocalArgs {
+    /// Where quotes come from: simulated or replay [default: $QUOTE_SOURCE, else simulated]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// The recorded quotes to replay, .csv or .csv.gz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay_file: Option<PathBuf>,
+    /// The symbols to fetch, comma-separated [default: $SYMBOLS, else the template's]
+    #[arg(long, value_name = "A,B")]
+    pub(crate) symbols: Option<String>,
+    /// How often quotes are fetched
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    pub(crate) every: Duration,
+    /// How fast a replay goes: a factor such as 60x, or max
+    #[arg(long, value_name = "SPEED", default_value = "max")]
+    pub(crate) speed: String,
+    /// The folder of everything that is kept
+    #[arg(long, value_name = "DIR", default_value = ".tickerlake")]
+    pub(crate) data: PathBuf,
+    /// The Kafka cluster: embedded, or the HOST:PORT of your own broker
+    #[arg(long, value_name = "embedded|HOST:PORT", default_value = "embedded")]
+    pub(crate) kafka: String,
+    /// Keep the template's schedule, batch windows and delays instead of quick ones
+    #[arg(long)]
+    pub(crate) as_deployed: bool,
+    /// Run for this long, then drain and stop
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, conflicts_with = "until_drained")]
+    pub(crate) run_for: Option<Duration>,
+    /// Run until the source is exhausted and every quote is queryable
+    #[arg(long)]
+    pub(crate) until_drained: bool,
+    /// The port of the AWS endpoint on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 9470)]
+    pub(crate) port: u16,
+    /// The port of the embedded Kafka broker on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 9492)]
+    pub(crate) kafka_port: u16,
+    /// Another template than the one in this folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+}
+
+/// Which lake.
+#[derive(Debug, Args)]
+pub(crate) struct LakeArgs {
+    /// The data folder of `tickerlake local`
+    #[arg(long, value_name = "DIR", default_value = ".tickerlake", conflicts_with = "stack")]
+    pub(crate) data: PathBuf,
+    /// A deployed stack, with the AWS credentials and region of the environment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How the rows are printed
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub(crate) format: TableFormat,
+    /// A named query of the template instead of SQL
+    #[arg(long, value_name = "NAMED_QUERY", conflicts_with = "sql", required_unless_present = "sql")]
+    pub(crate) name: Option<String>,
+    /// The SQL
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// Aligned columns
+    Table,
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON object a row, values as strings
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    pub(crate) format: AuditFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Reads `500ms`, `5s`, `2m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    const FORM: &str = "not a time such as 500ms, 5s, 2m or 1h";
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| FORM)?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    millis.filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(|| FORM.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        assert_eq!(duration("2m").unwrap(), Duration::from_secs(120));
+        for text in ["", "5", "s", "0s", "1.5s", "-1s", "99999999999999999999s", "1d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Why the command failed, in one line.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// A failure as the user is told it: what went wrong and why, and what to do where that helps.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    text: String,
+    usage: bool,
+}
+
+impl Failure {
+    /// Something failed because of `source`.
+    pub(crate) fn new(what: impl fmt::Display, source: impl Error) -> Self {
+        let mut text = what.to_string();
+        let mut cause: Option<&dyn Error> = Some(&source);
+        while let Some(error) = cause {
+            let reason = error.to_string();
+            // Many errors repeat their source in their own words.
+            if !text.contains(&reason) {
+                text.push_str(": ");
+                text.push_str(&reason);
+            }
+            cause = error.source();
+        }
+        Self { text, usage: false }
+    }
+
+    /// Something failed, and there is no more to say.
+    pub(crate) fn plain(what: impl fmt::Display) -> Self {
+        Self { text: what.to_string(), usage: false }
+    }
+
+    /// The command was called wrongly.
+    pub(crate) fn usage(what: impl fmt::Display) -> Self {
+        Self { text: what.to_string(), usage: true }
+    }
+
+    /// 2 for usage, 1 for the rest.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.usage { 2 } else { 1 })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = self.text.split_whitespace();
+        if let Some(first) = words.next() {
+            f.write_str(first)?;
+        }
+        words.try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let inner = std::io::Error::other("first\n  second");
+        assert_eq!(Failure::new("cannot read x", inner).to_string(), "cannot read x: first second");
+    }
+}

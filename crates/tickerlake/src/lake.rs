@@ -1,0 +1,260 @@
+//! A lake to ask: of a running stack, of a data folder at rest, or of a deployed stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState, StatementType};
+use aws_sdk_glue::types::CrawlerState;
+use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use local_aws::gateway::{ACCESS_KEY_ID, Gateway, REGION, SECRET_ACCESS_KEY};
+use local_aws::template::Deployment;
+use quotes::{keys, schema};
+
+use crate::cli::LakeArgs;
+use crate::data_folder::{DataFolder, Endpoints, Occupied};
+use crate::failure::Failure;
+use crate::local::{deployment, gateway_config};
+
+/// How long to wait before looking again at what goes on by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A lake and its SQL engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Lake {
+    s3: aws_sdk_s3::Client,
+    glue: aws_sdk_glue::Client,
+    athena: aws_sdk_athena::Client,
+    bucket: String,
+    work_group: String,
+    database: String,
+}
+
+/// The rows of a query, as Athena gives them: texts, or null.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// The columns' names and types.
+    pub(crate) columns: Vec<(String, String)>,
+    /// The rows.
+    pub(crate) rows: Vec<Vec<Option<String>>>,
+}
+
+/// A lake that was opened to be asked, and what keeps it open.
+pub(crate) struct Visit {
+    /// The lake.
+    pub(crate) lake: Lake,
+    /// Where the data folder's stack listens, if one is running.
+    pub(crate) running: Option<Endpoints>,
+    /// The data folder at rest, which is ours until the visit is over.
+    pub(crate) folder: Option<DataFolder>,
+    gateway: Option<Gateway>,
+}
+
+impl Visit {
+    /// Opens the lake that the flags name.
+    pub(crate) async fn open(args: &LakeArgs) -> Result<Self, Failure> {
+        if let Some(stack) = &args.stack {
+            let lake = Lake::deployed(stack).await?;
+            return Ok(Self { lake, running: None, folder: None, gateway: None });
+        }
+        let template = deployment(None, "127.0.0.1:0")?;
+        match DataFolder::visit(&args.data).await? {
+            Occupied::By(endpoints) => {
+                let lake = Lake::at(&endpoints, &template).await?;
+                Ok(Self { lake, running: Some(endpoints), folder: None, gateway: None })
+            }
+            Occupied::No(folder) => {
+                let gateway = Gateway::start(gateway_config(folder.path(), &template)).await;
+                let gateway = gateway.map_err(|error| Failure::new(format_args!("cannot open the lake in {}", args.data.display()), error))?;
+                let endpoints = Endpoints { aws: gateway.address(), kafka: String::new() };
+                let lake = Lake::at(&endpoints, &template).await?;
+                Ok(Self { lake, running: None, folder: Some(folder), gateway: Some(gateway) })
+            }
+        }
+    }
+
+    /// Closes it in good order.
+    pub(crate) async fn close(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
+    }
+}
+
+impl Lake {
+    /// The lake behind a local endpoint.
+    pub(crate) async fn at(endpoints: &Endpoints, deployment: &Deployment) -> Result<Self, Failure> {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .endpoint_url(format!("http://{}", endpoints.aws))
+            .credentials_provider(Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "local"));
+        let work_group = deployment.workgroups.first().map_or("primary", |group| group.name.as_str());
+        let database = deployment.databases.first().map_or(schema::DATABASE, |database| database.name.as_str());
+        Self::connect(&config.load().await, work_group, database).await
+    }
+
+    /// The lake of a deployed stack, with the credentials and region of the environment.
+    async fn deployed(stack: &str) -> Result<Self, Failure> {
+        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        if config.region().is_none() {
+            return Err(Failure::plain("no AWS region is configured: set AWS_REGION"));
+        }
+        Self::connect(&config, stack, schema::DATABASE).await
+    }
+
+    async fn connect(config: &SdkConfig, work_group: &str, database: &str) -> Result<Self, Failure> {
+        let glue = aws_sdk_glue::Client::new(config);
+        let table = glue.get_table().database_name(database).name(schema::TABLE).send().await;
+        let table = table.map_err(|error| aws(format_args!("cannot find the table {database}.{}", schema::TABLE), &error))?;
+        let location = table.table.and_then(|table| table.storage_descriptor).and_then(|storage| storage.location).unwrap_or_default();
+        let bucket = location.strip_prefix("s3://").and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
+        if bucket.is_empty() {
+            return Err(Failure::plain(format_args!("the table {database}.{} has no location in S3: {location:?}", schema::TABLE)));
+        }
+        Ok(Self {
+            s3: aws_sdk_s3::Client::new(config),
+            glue,
+            athena: aws_sdk_athena::Client::new(config),
+            bucket,
+            work_group: work_group.to_owned(),
+            database: database.to_owned(),
+        })
+    }
+
+    /// The bucket's name.
+    pub(crate) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The keys and sizes of the objects below `prefix`.
+    pub(crate) async fn objects(&self, prefix: &str) -> Result<Vec<(String, u64)>, Failure> {
+        let mut found = Vec::new();
+        let mut pages = self.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws(format_args!("cannot list s3://{}/{prefix}", self.bucket), &error))?;
+            let objects = page.contents.unwrap_or_default().into_iter();
+            found.extend(objects.filter_map(|object| Some((object.key?, u64::try_from(object.size.unwrap_or(0)).unwrap_or(0)))));
+        }
+        Ok(found)
+    }
+
+    /// An object's bytes.
+    pub(crate) async fn object(&self, key: &str) -> Result<bytes::Bytes, Failure> {
+        let what = || format!("cannot read s3://{}/{key}", self.bucket);
+        let output = self.s3.get_object().bucket(&self.bucket).key(key).send().await.map_err(|error| aws(what(), &error))?;
+        let body = output.body.collect().await.map_err(|error| Failure::new(what(), error))?;
+        Ok(body.into_bytes())
+    }
+
+    /// The first object of each day that lies in the lake and is not in the catalog.
+    pub(crate) async fn objects_of_unknown_days(&self) -> Result<Vec<(String, u64)>, Failure> {
+        let mut known = BTreeSet::new();
+        let request = self.glue.get_partitions().database_name(&self.database).table_name(schema::TABLE);
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws("cannot list the table's partitions", &error))?;
+            known.extend(page.partitions.unwrap_or_default().into_iter().flat_map(|partition| partition.values.unwrap_or_default()));
+        }
+        let mut unknown = BTreeMap::new();
+        for (key, size) in self.objects(keys::QUOTES_PREFIX).await? {
+            if let Some(name) = keys::parse(&key).filter(|name| !known.contains(&name.date.to_string())) {
+                unknown.entry(name.date).or_insert((key, size));
+            }
+        }
+        Ok(unknown.into_values().collect())
+    }
+
+    /// Returns once the crawler is idle.
+    pub(crate) async fn crawl_ended(&self, crawler: &str) -> Result<(), Failure> {
+        loop {
+            let found = self.glue.get_crawler().name(crawler).send().await;
+            let found = found.map_err(|error| aws(format_args!("cannot ask for the crawler {crawler}"), &error))?;
+            if found.crawler.and_then(|crawler| crawler.state).is_none_or(|state| state == CrawlerState::Ready) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The SQL of a named query.
+    pub(crate) async fn named_query(&self, name: &str) -> Result<String, Failure> {
+        let mut names = Vec::new();
+        let mut pages = self.athena.list_named_queries().work_group(&self.work_group).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws("cannot list the named queries", &error))?;
+            for id in page.named_query_ids.unwrap_or_default() {
+                let found = self.athena.get_named_query().named_query_id(&id).send().await;
+                let found = found.map_err(|error| aws(format_args!("cannot read the named query {id}"), &error))?;
+                if let Some(query) = found.named_query {
+                    if query.name == name {
+                        return Ok(query.query_string);
+                    }
+                    names.push(query.name);
+                }
+            }
+        }
+        names.sort();
+        let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        Err(Failure::usage(format_args!("no named query {name:?}: {known}")))
+    }
+
+    /// Runs SQL and returns all its rows.
+    pub(crate) async fn query(&self, sql: &str) -> Result<Rows, Failure> {
+        let context = QueryExecutionContext::builder().database(&self.database).build();
+        let started = self.athena.start_query_execution().query_string(sql).query_execution_context(context).work_group(&self.work_group);
+        let started = started.send().await.map_err(|error| aws("the query was refused", &error))?;
+        let id = started.query_execution_id.unwrap_or_default();
+        let statement = self.finished(&id).await?;
+
+        let mut result = Rows::default();
+        let mut pages = self.athena.get_query_results().query_execution_id(&id).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws("cannot read the query's rows", &error))?;
+            let Some(set) = page.result_set else { continue };
+            if result.columns.is_empty() {
+                let columns = set.result_set_metadata.and_then(|metadata| metadata.column_info).unwrap_or_default();
+                result.columns = columns.into_iter().map(|column| (column.name, column.r#type)).collect();
+            }
+            for row in set.rows.unwrap_or_default() {
+                result.rows.push(row.data.unwrap_or_default().into_iter().map(|datum| datum.var_char_value).collect());
+            }
+        }
+        // Athena puts the columns' names before the rows of a SELECT, not before those of a SHOW.
+        if statement == Some(StatementType::Dml) && !result.rows.is_empty() {
+            result.rows.remove(0);
+        }
+        Ok(result)
+    }
+
+    /// Waits for a query to end well.
+    async fn finished(&self, id: &str) -> Result<Option<StatementType>, Failure> {
+        let mut wait = Duration::from_millis(5);
+        loop {
+            let found = self.athena.get_query_execution().query_execution_id(id).send().await;
+            let execution = found.map_err(|error| aws("cannot ask for the query", &error))?.query_execution;
+            let status = execution.as_ref().and_then(|execution| execution.status.as_ref());
+            match status.and_then(|status| status.state.as_ref()) {
+                Some(QueryExecutionState::Succeeded) => return Ok(execution.and_then(|execution| execution.statement_type)),
+                Some(QueryExecutionState::Failed | QueryExecutionState::Cancelled) => {
+                    let reason = status.and_then(|status| status.state_change_reason.as_deref()).unwrap_or("no reason given");
+                    return Err(Failure::plain(format_args!("the query failed: {reason}")));
+                }
+                _ => tokio::time::sleep(wait).await,
+            }
+            wait = (wait * 2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+/// A failure from an SDK's error: the service's own words, or what happened instead of an answer.
+fn aws<E>(what: impl std::fmt::Display, error: &E) -> Failure
+where
+    E: std::error::Error + ProvideErrorMetadata,
+{
+    match (error.code(), error.message()) {
+        (_, Some(message)) => Failure::plain(format_args!("{what}: {message}")),
+        (Some(code), None) => Failure::plain(format_args!("{what}: {code}")),
+        (None, None) => Failure::plain(format_args!("{what}: {}", DisplayErrorContext(error))),
+    }
+}
