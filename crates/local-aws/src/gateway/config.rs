@@ -1,0 +1,46 @@
+//! What the gateway is told at start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::athena::AthenaSeed;
+use crate::glue::{CrawlEndedHook, GlueSeed};
+use crate::s3::ObjectCreatedHook;
+
+/// Port, folder, resources and who is told of what happens.
+pub struct GatewayConfig {
+    /// The port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// The data folder: `s3/`, `glue/` and `athena/` are made in it.
+    pub data_dir: PathBuf,
+    /// Buckets to make if they do not exist.
+    pub buckets: Vec<String>,
+    /// Told of every object created.
+    pub on_object_created: ObjectCreatedHook,
+    /// Database, table and crawlers of the template.
+    pub glue: GlueSeed,
+    /// Told of every crawl that ended.
+    pub on_crawl_ended: CrawlEndedHook,
+    /// How long a crawl lasts at the least: zero, or minutes to see what a real crawler's slowness does.
+    pub crawl_takes_at_least: Duration,
+    /// Work groups and named queries of the template.
+    pub athena: AthenaSeed,
+}
+
+impl GatewayConfig {
+    /// Any free port, no resources, and nobody told.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            port: 0,
+            data_dir,
+            buckets: Vec::new(),
+            on_object_created: Arc::new(|_| {}),
+            glue: GlueSeed::default(),
+            on_crawl_ended: Arc::new(|_| {}),
+            crawl_takes_at_least: Duration::ZERO,
+            athena: AthenaSeed::default(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One listener for S3, Glue and Athena: what `AWS_ENDPOINT_URL` of the local stack points to.
+//!
+//! The three services share a port because the SDKs take one endpoint for all of them. Glue and Athena speak JSON 1.1
+//! and name the operation in `X-Amz-Target`; whatever comes without that header is S3, path style. S3 checks
+//! signatures against the fixed keys below; Glue and Athena take any request, for it comes from this machine.
+
+mod config;
+mod error;
+mod json_protocol;
+mod serve;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use config::GatewayConfig;
+pub use error::GatewayError;
+pub use json_protocol::ApiError;
+pub(crate) use json_protocol::{ApiResult, Input, now, page};
+
+use crate::athena::Athena;
+use crate::glue::Glue;
+use crate::s3::{Recovered, Store};
+
+/// `AWS_ACCESS_KEY_ID` of the local stack.
+pub const ACCESS_KEY_ID: &str = "local";
+
+/// `AWS_SECRET_ACCESS_KEY` of the local stack.
+pub const SECRET_ACCESS_KEY: &str = "local";
+
+/// `AWS_REGION` of the local stack.
+pub const REGION: &str = "us-east-1";
+
+/// The account that the local stack's resources belong to.
+pub const ACCOUNT_ID: &str = "000000000000";
+
+/// How long requests under way may take to finish at [`Gateway::stop`].
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The running listener. Dropping it stops it too, without the grace for requests under way.
+pub struct Gateway {
+    address: SocketAddr,
+    recovered: Recovered,
+    stopping: CancellationToken,
+    server: JoinHandle<()>,
+    glue: Glue,
+    athena: Athena,
+}
+
+impl Gateway {
+    /// Opens the data folder, seeds Glue and Athena, and listens on 127.0.0.1.
+    pub async fn start(config: GatewayConfig) -> Result<Self, GatewayError> {
+        // The port first: whoever finds it taken is most often the second `tickerlake local` on this folder, and must
+        // not touch the first one's files.
+        let listener = listen(config.port).await?;
+        let address = listener.local_addr().map_err(|source| GatewayError::Listen { port: config.port, source })?;
+
+        let (store, recovered) = Store::open(&config.data_dir.join("s3"), &config.buckets, config.on_object_created)?;
+        let glue = Glue::open(&config.data_dir.join("glue"), store.root(), config.crawl_takes_at_least, config.on_crawl_ended)?;
+        glue.seed(&config.glue)?;
+        let athena = Athena::open(&config.data_dir.join("athena"), store.clone(), glue.clone(), config.athena)?;
+
+        let mut s3 = S3ServiceBuilder::new(store);
+        s3.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
+        let services = serve::Services { s3: s3.build(), glue: glue.clone(), athena: athena.clone() };
+        let stopping = CancellationToken::new();
+        let server = tokio::spawn(serve::serve(listener, services, stopping.clone(), GRACE));
+        tracing::info!(%address, "S3, Glue and Athena are listening.");
+        Ok(Self { address, recovered, stopping, server, glue, athena })
+    }
+
+    /// The address with its port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients set as `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What a client process needs to talk to this gateway, and nothing else of the machine's AWS configuration.
+    #[must_use]
+    pub fn client_environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint_url().as_str()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+
+    /// What the store settled when it opened.
+    #[must_use]
+    pub fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// Stops listening, lets requests under way finish for a moment, cancels queries and crawls.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        if let Err(error) = (&mut self.server).await {
+            tracing::warn!(%error, "The gateway's listener ended badly.");
+        }
+        self.athena.stop();
+        self.glue.stop().await;
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.server.abort();
+        self.athena.stop();
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, GatewayError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => GatewayError::PortInUse { port },
+        _ => GatewayError::Listen { port, source },
+    })
+}

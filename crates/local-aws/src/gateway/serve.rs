@@ -1,0 +1,129 @@
+//! Connections, and which service a request is for.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use s3s::Body;
+use s3s::service::S3Service;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::json_protocol::{ApiError, ApiResult};
+use crate::athena::Athena;
+use crate::glue::Glue;
+
+/// The largest JSON request: Athena's longest query, escaped, with room to spare.
+const MAX_JSON_BODY: usize = 4 << 20;
+
+const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// What stands behind the listener.
+#[derive(Clone)]
+pub(super) struct Services {
+    pub(super) s3: S3Service,
+    pub(super) glue: Glue,
+    pub(super) athena: Athena,
+}
+
+/// Serves until told to stop, then for at most `grace` what is under way.
+pub(super) async fn serve(listener: TcpListener, services: Services, stopping: CancellationToken, grace: Duration) {
+    let connections = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Most often: too many open files. The connections under way give theirs back.
+                    tracing::warn!(%error, "A connection could not be accepted.");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = stopping.cancelled() => break,
+        };
+        let served = connections.watch(connection(stream, services.clone()));
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::debug!(%error, "A connection ended early.");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(grace, connections.shutdown()).await.is_err() {
+        tracing::debug!("Connections were still open at the end of the grace.");
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    services: Services,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "A connection keeps Nagle's delay.");
+    }
+    let service = service_fn(move |request| {
+        let services = services.clone();
+        async move { services.answer(request).await }
+    });
+    http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service)
+}
+
+impl Services {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
+        let target = request.headers().get(&TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()).into_owned());
+        match target {
+            None => self.s3.call(request.map(Body::from)).await,
+            Some(target) => {
+                let Ok(response) = self.answer_json(&target, request).await;
+                Ok(response)
+            }
+        }
+    }
+
+    async fn answer_json(&self, target: &str, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let answer = match Body::from(request.into_body()).store_all_limited(MAX_JSON_BODY).await {
+            Ok(body) => self.dispatch(target, &body).await,
+            Err(error) => Err(ApiError::new("SerializationException", format!("The request could not be read: {error}."))),
+        };
+        if let Err(error) = &answer {
+            tracing::debug!(target, %error, "A request was refused.");
+        }
+        Ok(response(answer))
+    }
+
+    async fn dispatch(&self, target: &str, body: &[u8]) -> ApiResult {
+        match target.split_once('.') {
+            Some(("AWSGlue", operation)) => self.glue.call(operation, body).await,
+            Some(("AmazonAthena", operation)) => self.athena.call(operation, body),
+            _ => Err(ApiError::new("UnknownOperationException", format!("{target} is not served by the local stack."))),
+        }
+    }
+}
+
+fn response(answer: ApiResult) -> Response<Body> {
+    let (status, body, error_type) = match &answer {
+        Ok(value) => (200, value.to_string(), None),
+        Err(error) => (error.status(), error.body().to_string(), HeaderValue::from_str(error.kind()).ok()),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON_1_1);
+    if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(kind) = error_type {
+        headers.insert(ERROR_TYPE, kind);
+    }
+    response
+}

@@ -1,0 +1,34 @@
+//! The operations on databases.
+
+use serde_json::{Value, json};
+
+use super::Glue;
+use super::catalog::{Database, lower_name};
+use crate::gateway::{ApiError, ApiResult, Input, page};
+
+impl Glue {
+    pub(super) fn create_database(&self, input: &Input) -> ApiResult {
+        let given = input.object("DatabaseInput")?;
+        let name = given.string("Name")?.to_lowercase();
+        let mut definition = given.into_members();
+        lower_name(&mut definition);
+        self.change(|catalog| {
+            if catalog.databases.contains_key(&name) {
+                return Err(ApiError::new("AlreadyExistsException", "Database already exists."));
+            }
+            catalog.databases.insert(name, Database::new(definition));
+            Ok(json!({}))
+        })
+    }
+
+    pub(super) fn get_database(&self, input: &Input) -> ApiResult {
+        let name = input.string("Name")?;
+        self.read(|catalog| Ok(json!({ "Database": catalog.database(name)?.to_api() })))
+    }
+
+    pub(super) fn get_databases(&self, input: &Input) -> ApiResult {
+        let databases: Vec<Value> = self.read(|catalog| catalog.databases.values().map(Database::to_api).collect());
+        let (databases, token) = page(&databases, input, 100)?;
+        Ok(json!({ "DatabaseList": databases, "NextToken": token }))
+    }
+}
