@@ -26,6 +26,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let mode = event.payload.get("mode").and_then(Value::as_str).unwrap_or("echo");
     match mode {
         "error" => Err("this event is refused".into()),
+        #[allow(clippy::panic)]
         "panic" => panic!("this event is too much"),
         "hang" => std::future::pending().await,
         "crash" => {

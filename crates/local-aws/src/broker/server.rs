@@ -127,9 +127,7 @@ impl Broker {
     async fn end(&mut self) -> Error {
         let port = self.port;
         match (&mut self.serving).await {
-            Ok(Err(tansu_broker::Error::Io(source))) if source.kind() == io::ErrorKind::AddrInUse => {
-                Error::PortBusy { port }
-            }
+            Ok(Err(tansu_broker::Error::Io(source))) if source.kind() == io::ErrorKind::AddrInUse => Error::PortBusy { port },
             Ok(Err(source)) => Error::Ended { port, source: Some(Box::new(source)) },
             Ok(Ok(())) => Error::Ended { port, source: None },
             Err(source) => Error::Ended { port, source: Some(Box::new(source)) },
@@ -179,9 +177,7 @@ async fn index_headers(log: &PathBuf) -> Result<(), libsql::Error> {
     let deadline = Instant::now() + LOCKED;
     let connection = libsql::Builder::new_local(log).build().await?.connect()?;
     loop {
-        let made = connection
-            .execute("create index if not exists header_by_record on header (topition, offset_id)", ())
-            .await;
+        let made = connection.execute("create index if not exists header_by_record on header (topition, offset_id)", ()).await;
         match made {
             Ok(_) => return Ok(()),
             Err(error) if is_locked(&error) && Instant::now() < deadline => sleep(LOCKED_RETRY).await,
@@ -199,18 +195,11 @@ fn storage(folder: &Path, source: impl std::error::Error + Send + Sync + 'static
     Error::Storage { path: folder.to_owned(), source: Box::new(source) }
 }
 
-async fn make_topics(
-    admin: &AdminClient<DefaultClientContext>,
-    port: u16,
-    topics: &[Topic],
-) -> Result<(), Error> {
+async fn make_topics(admin: &AdminClient<DefaultClientContext>, port: u16, topics: &[Topic]) -> Result<(), Error> {
     if topics.is_empty() {
         return Ok(());
     }
-    let wanted: Vec<_> = topics
-        .iter()
-        .map(|topic| NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1)))
-        .collect();
+    let wanted: Vec<_> = topics.iter().map(|topic| NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1))).collect();
     let options = AdminOptions::new().request_timeout(Some(READY));
     let made = admin.create_topics(&wanted, &options).await.map_err(|source| Error::Unanswered { port, source })?;
     for answer in made {

@@ -109,10 +109,8 @@ impl Diagnostic {
     /// A body of another form is an error, too: it is told as it is.
     async fn read(headers: &HeaderMap, body: Body) -> Self {
         let bytes = to_bytes(body, READ_LIMIT).await.unwrap_or_default();
-        let mut diagnostic = serde_json::from_slice(&bytes).unwrap_or_else(|_| Self {
-            error_type: String::new(),
-            error_message: String::from_utf8_lossy(&bytes).into_owned(),
-        });
+        let mut diagnostic = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Self { error_type: String::new(), error_message: String::from_utf8_lossy(&bytes).into_owned() });
         if diagnostic.error_type.is_empty() {
             let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
             diagnostic.error_type = header.unwrap_or("Unknown").to_owned();

@@ -44,12 +44,7 @@ enum Step {
 
 impl Environment {
     /// Starts a process. It is not ready before `initialise`.
-    pub(super) fn start(
-        host: &Arc<Host>,
-        config: &FunctionConfig,
-        log: &Arc<Log>,
-        living: &Living,
-    ) -> io::Result<Self> {
+    pub(super) fn start(host: &Arc<Host>, config: &FunctionConfig, log: &Arc<Log>, living: &Living) -> io::Result<Self> {
         let id = Uuid::new_v4().simple().to_string();
         let folder = config.binary.parent().unwrap_or(&config.binary);
         let mut command = Command::new(&config.binary);
@@ -93,17 +88,7 @@ impl Environment {
         let mut output = Vec::new();
         output.extend(child.stdout.take().map(|pipe| follow(pipe, LogStream::Stdout, log.clone(), tail.clone())));
         output.extend(child.stderr.take().map(|pipe| follow(pipe, LogStream::Stderr, log.clone(), tail.clone())));
-        Ok(Self {
-            id,
-            child,
-            group,
-            line,
-            tail,
-            output,
-            started: Instant::now(),
-            living: living.clone(),
-            host: host.clone(),
-        })
+        Ok(Self { id, child, group, line, tail, output, started: Instant::now(), living: living.clone(), host: host.clone() })
     }
 
     /// Waits until the process asks for its first event; tells how long that took.
@@ -118,8 +103,8 @@ impl Environment {
             }
         };
         let exit = self.exit().await;
-        let (error_type, error_message) = reported
-            .unwrap_or_else(|| ("Runtime.ExitError".to_owned(), format!("Runtime exited with error: {exit}")));
+        let (error_type, error_message) =
+            reported.unwrap_or_else(|| ("Runtime.ExitError".to_owned(), format!("Runtime exited with error: {exit}")));
         Err(Outcome::InitError { error_type, error_message, stderr: self.tail.text() })
     }
 

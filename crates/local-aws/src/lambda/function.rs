@@ -1,12 +1,12 @@
 //! A function: its configuration, its environments, and who waits for one.
 
+use super::PAYLOAD_LIMIT;
 use super::environment::{Environment, Living, end_all};
 use super::error::InvokeError;
 use super::invocation::{Invocation, Invoke, Outcome, Start};
 use super::logs::{Log, Observer};
 use super::mailbox::Job;
 use super::service::Host;
-use super::PAYLOAD_LIMIT;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,12 +110,8 @@ impl Function {
             }
         };
         let timeout = inner.config.timeout;
-        let job = Job {
-            request_id: request_id.clone(),
-            deadline: SystemTime::now() + timeout,
-            function_arn: inner.config.arn.clone(),
-            payload,
-        };
+        let job =
+            Job { request_id: request_id.clone(), deadline: SystemTime::now() + timeout, function_arn: inner.config.arn.clone(), payload };
         let started = Instant::now();
         let outcome = environment.invoke(job, timeout).await;
         let invocation = Invocation {

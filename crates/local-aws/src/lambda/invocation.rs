@@ -88,10 +88,9 @@ impl Outcome {
             Self::FunctionError { error_type, error_message } | Self::InitError { error_type, error_message, .. } => {
                 Some((error_type.clone(), error_message.clone()))
             }
-            Self::TimedOut { after } => Some((
-                "Sandbox.Timedout".to_owned(),
-                format!("Task timed out after {:.2} seconds", after.as_secs_f64()),
-            )),
+            Self::TimedOut { after } => {
+                Some(("Sandbox.Timedout".to_owned(), format!("Task timed out after {:.2} seconds", after.as_secs_f64())))
+            }
             Self::Crashed { exit, stderr } => {
                 let mut message = format!("Runtime exited with error: {exit}");
                 if let Some(last) = stderr.lines().last() {
@@ -107,11 +106,7 @@ impl Outcome {
 impl Invocation {
     /// The line that Lambda writes to a function's log after each invocation.
     pub(super) fn report(&self) -> String {
-        let mut line = format!(
-            "REPORT RequestId: {} Duration: {:.2} ms",
-            self.request_id,
-            self.duration.as_secs_f64() * 1000.0
-        );
+        let mut line = format!("REPORT RequestId: {} Duration: {:.2} ms", self.request_id, self.duration.as_secs_f64() * 1000.0);
         if let Some(bytes) = self.peak_memory {
             line.push_str(&format!(" Max Memory Used: {} MB", bytes.div_ceil(1024 * 1024)));
         }

@@ -1,10 +1,10 @@
 //! Lambda's public Invoke API, version 2015-03-31.
 
+use super::PAYLOAD_LIMIT;
 use super::error::InvokeError;
 use super::function::Function;
 use super::invocation::Outcome;
 use super::service::Functions;
-use super::PAYLOAD_LIMIT;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -22,12 +22,7 @@ pub(super) fn router(functions: Functions) -> Router {
         .with_state(functions)
 }
 
-async fn invoke(
-    State(functions): State<Functions>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    payload: Bytes,
-) -> Response {
+async fn invoke(State(functions): State<Functions>, Path(name): Path<String>, headers: HeaderMap, payload: Bytes) -> Response {
     let name = plain_name(&name);
     let found = functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
     let Some(function) = found else {
@@ -74,9 +69,7 @@ async fn synchronous(function: &Function, payload: Bytes) -> Response {
     let error = invocation.outcome.error();
     let body = match (invocation.outcome, &error) {
         (Outcome::Success(payload), _) => payload,
-        (_, Some((error_type, message))) => {
-            Bytes::from(json!({ "errorType": error_type, "errorMessage": message }).to_string())
-        }
+        (_, Some((error_type, message))) => Bytes::from(json!({ "errorType": error_type, "errorMessage": message }).to_string()),
         (_, None) => Bytes::new(),
     };
     let mut response = body.into_response();

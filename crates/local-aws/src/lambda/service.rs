@@ -86,8 +86,7 @@ impl Lambda {
 
     /// Ends all functions' processes: SIGTERM, then SIGKILL.
     pub async fn stop(self) {
-        let functions: Vec<_> =
-            self.functions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let functions: Vec<_> = self.functions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         futures::future::join_all(functions.iter().map(Function::stop)).await;
     }
 }

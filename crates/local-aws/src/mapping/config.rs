@@ -158,8 +158,7 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let security =
-            Security::SaslSsl { username: "quotes".into(), password: "hunter2".into(), ca_pem: Some("PEM".into()) };
+        let security = Security::SaslSsl { username: "quotes".into(), password: "hunter2".into(), ca_pem: Some("PEM".into()) };
         let printed = format!("{security:?}");
         assert!(printed.contains("quotes") && !printed.contains("hunter2"), "{printed}");
     }

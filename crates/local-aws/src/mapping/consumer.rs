@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest that one request to the brokers may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that one request to the brokers may take; also how long stopping can take while they do not answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client for one topic. Clones share the connection.
 #[derive(Clone)]
@@ -31,10 +31,7 @@ pub(super) struct Watermarks {
 impl Consumer {
     /// Does not connect yet.
     pub(super) fn new(config: &KafkaMappingConfig) -> Result<Self, Error> {
-        let client = config
-            .client()
-            .create()
-            .map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
+        let client = config.client().create().map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
         Ok(Self { client: Arc::new(client), topic: Arc::from(config.topic.as_str()) })
     }
 
@@ -74,9 +71,7 @@ impl Consumer {
         for partition in watermarks.keys() {
             asked.add_partition(&topic, *partition);
         }
-        let committed = self.call("look up committed offsets of", move |client| {
-            client.committed_offsets(asked, REQUEST_TIMEOUT)
-        });
+        let committed = self.call("look up committed offsets of", move |client| client.committed_offsets(asked, REQUEST_TIMEOUT));
         let committed = committed.await?.to_topic_map();
         Ok(watermarks
             .iter()

@@ -24,7 +24,7 @@ pub struct KafkaMapping {
     topic: String,
     progress: watch::Receiver<Progress>,
     stop: CancellationToken,
-    tasks: Vec<AbortOnDropHandle<()>>,
+    tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl KafkaMapping {
@@ -40,6 +40,7 @@ impl KafkaMapping {
             refresh: config.refresh,
             progress: progress_in.clone(),
             partitions: partitions_in,
+            stop: stop.clone(),
         };
         let poller = Poller {
             consumer: consumer.clone(),
@@ -51,13 +52,7 @@ impl KafkaMapping {
             held: None,
             config,
         };
-        let stopped = stop.clone();
-        let tasks = vec![
-            AbortOnDropHandle::new(tokio::spawn(poller.run())),
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                stopped.run_until_cancelled(monitor.run()).await;
-            })),
-        ];
+        let tasks = [tokio::spawn(poller.run()), tokio::spawn(monitor.run())].map(AbortOnDropHandle::new);
         Ok(Self { consumer, topic, progress, stop, tasks })
     }
 
@@ -98,11 +93,13 @@ struct Monitor {
     refresh: Duration,
     progress: watch::Sender<Progress>,
     partitions: watch::Sender<Vec<i32>>,
+    stop: CancellationToken,
 }
 
 impl Monitor {
+    /// Requests are waited for, even when the mapping is stopped: they hold the client on a thread of their own.
     async fn run(self) {
-        loop {
+        while !self.stop.is_cancelled() {
             match self.consumer.watermarks().await {
                 Ok(watermarks) => {
                     self.progress.send_if_modified(|progress| {
@@ -125,7 +122,7 @@ impl Monitor {
                 }
                 Err(error) => note(&self.progress, &error.chain()),
             }
-            sleep(self.refresh).await;
+            self.stop.run_until_cancelled(sleep(self.refresh)).await;
         }
     }
 }
@@ -148,15 +145,10 @@ impl Poller {
     async fn run(mut self) {
         let stop = self.stop.clone();
         while !stop.is_cancelled() {
-            let assigned = stop.run_until_cancelled(self.assign_new_partitions()).await;
-            match assigned {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    note(&self.progress, &error.chain());
-                    stop.run_until_cancelled(sleep(RECONNECT)).await;
-                    continue;
-                }
-                None => break,
+            if let Err(error) = self.assign_new_partitions().await {
+                note(&self.progress, &error.chain());
+                stop.run_until_cancelled(sleep(RECONNECT)).await;
+                continue;
             }
             let Some(Some(batch)) = stop.run_until_cancelled(self.gather()).await else { continue };
             self.deliver(batch).await;

@@ -48,9 +48,7 @@ impl Progress {
     /// Whether all is done up to these high watermarks.
     pub(super) fn has_reached(&self, watermarks: &BTreeMap<i32, i64>) -> bool {
         !self.in_flight
-            && watermarks.iter().all(|(partition, high)| {
-                self.partitions.get(partition).is_some_and(|progress| progress.committed >= *high)
-            })
+            && watermarks.iter().all(|(partition, high)| self.partitions.get(partition).is_some_and(|progress| progress.committed >= *high))
     }
 }
 

@@ -22,9 +22,9 @@ impl Record {
             Timestamp::LogAppendTime(millis) => (millis, "LOG_APPEND_TIME"),
             Timestamp::NotAvailable => (-1, "NO_TIMESTAMP_TYPE"),
         };
-        let headers = message.headers().map_or_else(Vec::new, |headers| {
-            headers.iter().map(|header| Header { name: header.key, value: header.value }).collect()
-        });
+        let headers = message
+            .headers()
+            .map_or_else(Vec::new, |headers| headers.iter().map(|header| Header { name: header.key, value: header.value }).collect());
         let json = serde_json::to_string(&EventRecord {
             topic: message.topic(),
             partition: message.partition(),
@@ -102,8 +102,7 @@ mod tests {
 
     #[test]
     fn absent_keys_and_values_are_null() {
-        let message =
-            OwnedMessage::new(None, None, "quotes".to_owned(), Timestamp::LogAppendTime(5), 0, 0, None);
+        let message = OwnedMessage::new(None, None, "quotes".to_owned(), Timestamp::LogAppendTime(5), 0, 0, None);
         let json: Value = serde_json::from_str(&Record::new(&message).unwrap().json).unwrap();
         assert_eq!(json["key"], Value::Null);
         assert_eq!(json["value"], Value::Null);

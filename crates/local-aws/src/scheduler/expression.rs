@@ -205,34 +205,26 @@ mod tests {
         assert_eq!(ticks("cron(* 9-16 ? * MON-FRI *)", "America/New_York", "2013-10-04T20:58:30Z", 3), expected);
         assert_eq!(ticks("cron(* 9-16 ? * 2-6 *)", "America/New_York", "2013-10-04T20:58:30Z", 3), expected);
         assert_eq!(ticks("cron(0 12 ? * 1 *)", "UTC", "2013-10-04T00:00:00Z", 1), ["2013-10-06T12:00"]);
-        assert_eq!(ticks("cron(0/20 8 1 JAN ? 2014)", "UTC", "2013-10-04T00:00:00Z", 5), [
-            "2014-01-01T08:00",
-            "2014-01-01T08:20",
-            "2014-01-01T08:40"
-        ]);
+        assert_eq!(
+            ticks("cron(0/20 8 1 JAN ? 2014)", "UTC", "2013-10-04T00:00:00Z", 5),
+            ["2014-01-01T08:00", "2014-01-01T08:20", "2014-01-01T08:40"]
+        );
     }
 
     #[test]
     fn a_local_time_that_is_skipped_is_left_out() {
         // New York's clocks went from 02:00 to 03:00 on 2013-03-10.
-        assert_eq!(ticks("cron(30 2 * * ? *)", "America/New_York", "2013-03-09T00:00:00Z", 2), [
-            "2013-03-09T07:30",
-            "2013-03-11T06:30"
-        ]);
+        assert_eq!(ticks("cron(30 2 * * ? *)", "America/New_York", "2013-03-09T00:00:00Z", 2), ["2013-03-09T07:30", "2013-03-11T06:30"]);
     }
 
     #[test]
     fn a_local_time_that_is_repeated_counts_once() {
         // New York's clocks went from 02:00 back to 01:00 on 2013-11-03 at 06:00 UTC.
-        assert_eq!(ticks("cron(30 1 * * ? *)", "America/New_York", "2013-11-02T12:00:00Z", 2), [
-            "2013-11-03T05:30",
-            "2013-11-04T06:30"
-        ]);
-        assert_eq!(ticks("cron(0/30 * * * ? *)", "America/New_York", "2013-11-03T05:10:00Z", 3), [
-            "2013-11-03T05:30",
-            "2013-11-03T07:00",
-            "2013-11-03T07:30"
-        ]);
+        assert_eq!(ticks("cron(30 1 * * ? *)", "America/New_York", "2013-11-02T12:00:00Z", 2), ["2013-11-03T05:30", "2013-11-04T06:30"]);
+        assert_eq!(
+            ticks("cron(0/30 * * * ? *)", "America/New_York", "2013-11-03T05:10:00Z", 3),
+            ["2013-11-03T05:30", "2013-11-03T07:00", "2013-11-03T07:30"]
+        );
         // From within the repeated hour, whose ticks are all over.
         assert_eq!(ticks("cron(0/30 * * * ? *)", "America/New_York", "2013-11-03T06:10:00Z", 1), ["2013-11-03T07:00"]);
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -97,9 +97,7 @@ impl Runner {
         self.progress.send_modify(|progress| progress.in_flight = true);
         let payload = payload(self.input.as_deref(), &self.arn, scheduled);
         let error = match self.function.invoke(payload).await {
-            Ok(invocation) => {
-                invocation.outcome.error().map(|(error_type, message)| format!("{error_type}: {message}"))
-            }
+            Ok(invocation) => invocation.outcome.error().map(|(error_type, message)| format!("{error_type}: {message}")),
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = &error {
@@ -117,7 +115,7 @@ impl Runner {
 }
 
 enum Clock {
-    Interval(Interval),
+    Every { period: Duration, next: Instant },
     Expression { expression: Expression, last: DateTime<Utc> },
 }
 
@@ -125,10 +123,8 @@ impl Clock {
     fn new(ticks: Ticks) -> Self {
         match ticks {
             Ticks::Every(period) | Ticks::Expression(Expression::Rate(period)) => {
-                // An interval of zero would panic; nobody wants to tick faster than this.
-                let mut interval = interval(period.max(Duration::from_millis(1)));
-                interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-                Self::Interval(interval)
+                // Nobody wants to tick faster than this, and a period of zero would have no next tick.
+                Self::Every { period: period.max(Duration::from_millis(1)), next: Instant::now() }
             }
             Ticks::Expression(expression) => Self::Expression { expression, last: Utc::now() },
         }
@@ -137,8 +133,10 @@ impl Clock {
     /// Waits for the next tick. `None` if there is none any more.
     async fn tick(&mut self, progress: &watch::Sender<ScheduleProgress>) -> Option<DateTime<Utc>> {
         match self {
-            Self::Interval(interval) => {
-                interval.tick().await;
+            Self::Every { period, next } => {
+                *next += period.saturating_mul(missed(*next, *period));
+                sleep_until(*next).await;
+                *next += *period;
                 Some(Utc::now())
             }
             Self::Expression { expression, last } => {
@@ -156,6 +154,12 @@ impl Clock {
             }
         }
     }
+}
+
+/// How many ticks, from this one on, have passed already. (tokio's interval would still give the last of them, late.)
+fn missed(tick: Instant, period: Duration) -> u32 {
+    let late = Instant::now().saturating_duration_since(tick);
+    u32::try_from(late.as_nanos().div_ceil(period.as_nanos().max(1))).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -90,8 +90,7 @@ mod tests {
             sent_at: 1_545_082_649_183,
             first_received_at: 1_545_082_649_185,
         };
-        let event: Value =
-            serde_json::from_slice(&event(&[message], "arn:aws:sqs:us-east-2:123456789012:my-queue").unwrap()).unwrap();
+        let event: Value = serde_json::from_slice(&event(&[message], "arn:aws:sqs:us-east-2:123456789012:my-queue").unwrap()).unwrap();
         assert_eq!(
             event,
             json!({"Records": [{

@@ -85,8 +85,8 @@ fn replay(text: &str, path: &Path) -> Result<Vec<Stored>, Error> {
     let mut messages: Vec<Stored> = Vec::new();
     let complete = text.rfind('\n').map_or("", |end| text.split_at(end).0);
     for (index, line) in complete.lines().enumerate() {
-        let entry = serde_json::from_str(line)
-            .map_err(|source| Error::Corrupt { path: path.to_owned(), line: index.saturating_add(1), source })?;
+        let entry =
+            serde_json::from_str(line).map_err(|source| Error::Corrupt { path: path.to_owned(), line: index.saturating_add(1), source })?;
         match entry {
             Entry::Message(message) => messages.push(message),
             Entry::Received { id, at } => {

@@ -274,8 +274,7 @@ mod tests {
     async fn only_failed_messages_come_again_until_they_are_dead() {
         let folder = tempfile::tempdir().unwrap();
         let dead = open(folder.path(), "dead", None);
-        let queue =
-            open(folder.path(), "q", Some(Redrive { dead_letter_queue: dead.clone(), max_receive_count: 2 }));
+        let queue = open(folder.path(), "q", Some(Redrive { dead_letter_queue: dead.clone(), max_receive_count: 2 }));
         for body in ["a", "bad", "b"] {
             queue.send(body).unwrap();
         }

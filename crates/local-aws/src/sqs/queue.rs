@@ -94,8 +94,7 @@ impl Message {
 impl Queue {
     /// Opens the queue in `<folder>/<name>.jsonl`, with the messages that it had.
     pub fn open(folder: &Path, config: QueueConfig, redrive: Option<Redrive>) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| Error::File { what: "make the folder of", path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| Error::File { what: "make the folder of", path: folder.to_owned(), source })?;
         let (journal, messages) = Journal::open(folder.join(format!("{}.jsonl", config.name)))?;
         let messages = messages.into_iter().map(Message::new).collect();
         let (changes, _) = watch::channel(0);
@@ -115,13 +114,7 @@ impl Queue {
     /// Sends a message; gives its id.
     pub fn send(&self, body: impl Into<String>) -> Result<String, Error> {
         let id = Uuid::new_v4().to_string();
-        let stored = Stored {
-            id: id.clone(),
-            body: body.into(),
-            sent_at: unix_millis(),
-            receive_count: 0,
-            first_received_at: None,
-        };
+        let stored = Stored { id: id.clone(), body: body.into(), sent_at: unix_millis(), receive_count: 0, first_received_at: None };
         self.adopt(stored)?;
         Ok(id)
     }
@@ -254,9 +247,7 @@ impl Queue {
     fn redrive(&self) -> Result<(), Error> {
         let Some(redrive) = &self.0.redrive else { return Ok(()) };
         let now = Instant::now();
-        let is_dead = |message: &Message| {
-            message.is_visible(now) && message.stored.receive_count >= redrive.max_receive_count
-        };
+        let is_dead = |message: &Message| message.is_visible(now) && message.stored.receive_count >= redrive.max_receive_count;
         let dead: Vec<Stored> =
             self.state().messages.iter().filter(|message| is_dead(message)).map(|message| message.stored.clone()).collect();
         for mut stored in dead {
@@ -308,8 +299,7 @@ mod tests {
     const HIDDEN: Duration = Duration::from_secs(60);
 
     fn open(folder: &Path, name: &str, redrive: Option<Redrive>) -> Queue {
-        let config =
-            QueueConfig { name: name.into(), arn: format!("arn:aws:sqs:::{name}"), visibility_timeout: HIDDEN };
+        let config = QueueConfig { name: name.into(), arn: format!("arn:aws:sqs:::{name}"), visibility_timeout: HIDDEN };
         Queue::open(folder, config, redrive).unwrap()
     }
 
@@ -336,8 +326,7 @@ mod tests {
     async fn messages_received_too_often_go_to_the_dead_letter_queue() {
         let folder = tempfile::tempdir().unwrap();
         let dead = open(folder.path(), "dead", None);
-        let queue =
-            open(folder.path(), "q", Some(Redrive { dead_letter_queue: dead.clone(), max_receive_count: 2 }));
+        let queue = open(folder.path(), "q", Some(Redrive { dead_letter_queue: dead.clone(), max_receive_count: 2 }));
         let id = queue.send("poison").unwrap();
         for count in 1..=2 {
             let received = queue.receive(10, usize::MAX).unwrap();

@@ -62,12 +62,9 @@ mod tests {
 
     #[test]
     fn anything_else_fails_the_whole_batch() {
-        for response in [
-            "nonsense",
-            r#""ok""#,
-            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
-            r#"{"batchItemFailures":[{"itemId":"a"}]}"#,
-        ] {
+        for response in
+            ["nonsense", r#""ok""#, r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, r#"{"batchItemFailures":[{"itemId":"a"}]}"#]
+        {
             assert_eq!(failures(response.as_bytes(), &["a"]), Err(InvalidResponse::Form), "{response}");
         }
         for id in ["", "z"] {

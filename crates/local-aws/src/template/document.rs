@@ -18,13 +18,11 @@ fn json(yaml: &Yaml, at: &Place) -> Result<Json, Error> {
     Ok(match yaml {
         Yaml::Null => Json::Null,
         Yaml::Bool(value) => Json::Bool(*value),
-        Yaml::Number(value) => {
-            serde_json::to_value(value).map_err(|_| Error::NotATemplate { at: at.clone(), what: "a number" })?
-        }
+        Yaml::Number(value) => serde_json::to_value(value).map_err(|_| Error::NotATemplate { at: at.clone(), what: "a number" })?,
         Yaml::String(value) => Json::String(value.clone()),
-        Yaml::Sequence(items) => Json::Array(
-            items.iter().enumerate().map(|(index, item)| json(item, &at.child(index))).collect::<Result<_, _>>()?,
-        ),
+        Yaml::Sequence(items) => {
+            Json::Array(items.iter().enumerate().map(|(index, item)| json(item, &at.child(index))).collect::<Result<_, _>>()?)
+        }
         Yaml::Mapping(entries) => {
             let mut map = Map::new();
             for (key, value) in entries {

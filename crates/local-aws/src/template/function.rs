@@ -14,6 +14,25 @@ const KAFKA_BATCH_SIZE: usize = 100;
 const KAFKA_BATCH_WINDOW: Duration = Duration::from_millis(500);
 const QUEUE_BATCH_SIZE: usize = 10;
 
+/// The properties of events that are read, and so resolved: others (subnets, secrets) may refer to what is not given here.
+const EVENT_PROPERTIES: [&str; 15] = [
+    "BatchSize",
+    "ConsumerGroupId",
+    "Enabled",
+    "FunctionResponseTypes",
+    "Input",
+    "KafkaBootstrapServers",
+    "MaximumBatchingWindowInSeconds",
+    "Queue",
+    "RetryPolicy",
+    "Schedule",
+    "ScheduleExpression",
+    "ScheduleExpressionTimezone",
+    "StartingPosition",
+    "State",
+    "Topics",
+];
+
 /// `None` for a function that is not built from source here, such as one with inline code.
 pub(super) fn read(properties: &Properties<'_>, globals: Option<&Json>) -> Result<Option<Function>, Error> {
     let Some(binary) = binary(properties)? else { return Ok(None) };
@@ -109,10 +128,11 @@ fn events(properties: &Properties<'_>, function: &mut Function) -> Result<(), Er
         if !matches!(kind, "ScheduleV2" | "Schedule" | "SelfManagedKafka" | "MSK" | "SQS") {
             continue;
         }
-        let empty = Json::Object(Default::default());
-        let body = event.get("Properties").unwrap_or(&empty);
         let at = at.child("Properties");
-        let Some(event) = properties.resolved(body, at.clone())? else {
+        let used = event.get("Properties").and_then(Json::as_object).into_iter().flatten();
+        let used = used.filter(|(key, _)| EVENT_PROPERTIES.contains(&key.as_str()));
+        let used = Json::Object(used.map(|(key, value)| (key.clone(), value.clone())).collect());
+        let Some(event) = properties.resolved(&used, at.clone())? else {
             return Err(Error::MissingProperty { at });
         };
         match kind {
@@ -185,9 +205,7 @@ fn kafka(name: &str, event: &Node) -> Result<KafkaTrigger, Error> {
         consumer_group: event.get("ConsumerGroupId").map(|group| group.text()).transpose()?,
         bootstrap_servers,
         batch_size: batch_size(event, KAFKA_BATCH_SIZE)?,
-        batch_window: event
-            .get("MaximumBatchingWindowInSeconds")
-            .map_or(Ok(KAFKA_BATCH_WINDOW), |window| window.seconds())?,
+        batch_window: event.get("MaximumBatchingWindowInSeconds").map_or(Ok(KAFKA_BATCH_WINDOW), |window| window.seconds())?,
         starting_position,
         enabled: enabled(event)?,
     })
@@ -204,9 +222,7 @@ fn queue(properties: &Properties<'_>, name: &str, event: &Node) -> Result<QueueT
         name: name.to_owned(),
         queue: properties.queue_of(&event.require("Queue")?)?,
         batch_size: batch_size(event, QUEUE_BATCH_SIZE)?,
-        batch_window: event
-            .get("MaximumBatchingWindowInSeconds")
-            .map_or(Ok(Duration::ZERO), |window| window.seconds())?,
+        batch_window: event.get("MaximumBatchingWindowInSeconds").map_or(Ok(Duration::ZERO), |window| window.seconds())?,
         partial_batch_responses,
         enabled: enabled(event)?,
     })

@@ -16,8 +16,8 @@ mod resolve;
 mod tests;
 
 pub use deployment::{
-    Bucket, Crawler, Database, Deployment, Function, KafkaTrigger, NamedQuery, Notification, Queue, QueueTrigger,
-    Redrive, RetryPolicy, ScheduleTrigger, StartingPosition, Table, Workgroup,
+    Bucket, Crawler, Database, Deployment, Function, KafkaTrigger, NamedQuery, Notification, Queue, QueueTrigger, Redrive, RetryPolicy,
+    ScheduleTrigger, StartingPosition, Table, Workgroup,
 };
 pub use error::{Error, Place};
 

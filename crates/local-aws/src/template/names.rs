@@ -56,11 +56,7 @@ impl Resolver<'_> {
     pub(super) fn attribute(&self, logical_id: &str, attribute: &str, at: &Place) -> Result<String, Error> {
         let name = self.physical_name(logical_id, at)?;
         let settings = self.settings();
-        let missing = || Error::MissingAttribute {
-            at: at.clone(),
-            name: logical_id.to_owned(),
-            attribute: attribute.to_owned(),
-        };
+        let missing = || Error::MissingAttribute { at: at.clone(), name: logical_id.to_owned(), attribute: attribute.to_owned() };
         Ok(match (self.kind(logical_id), attribute) {
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
             ("AWS::S3::Bucket", "DomainName") => format!("{name}.s3.amazonaws.com"),
@@ -68,9 +64,7 @@ impl Resolver<'_> {
             ("AWS::SQS::Queue", "Arn") => self.arn("sqs", &name),
             ("AWS::SQS::Queue", "QueueName") => name,
             ("AWS::SQS::Queue", "QueueUrl") => self.queue_url(&name),
-            ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
-                self.arn("lambda", &format!("function:{name}"))
-            }
+            ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => self.arn("lambda", &format!("function:{name}")),
             ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{}:role/{name}", settings.account),
             ("AWS::IAM::Role", "RoleId") => name,
             ("AWS::S3::Bucket" | "AWS::SQS::Queue" | "AWS::Serverless::Function" | "AWS::IAM::Role", _) => {

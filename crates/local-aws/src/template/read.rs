@@ -3,9 +3,7 @@
 //! Only the properties that the local stack uses are resolved, and resources of other types are not looked at: a template
 //! may grow whatever it likes beside them.
 
-use super::deployment::{
-    Bucket, Crawler, Database, Deployment, NamedQuery, Notification, Queue, Redrive, Table, Workgroup,
-};
+use super::deployment::{Bucket, Crawler, Database, Deployment, NamedQuery, Notification, Queue, Redrive, Table, Workgroup};
 use super::error::{Error, Place};
 use super::function;
 use super::node::Node;
@@ -121,12 +119,7 @@ fn bucket(properties: &Properties<'_>) -> Result<Bucket, Error> {
             notifications.push(notification(properties, &rule)?);
         }
     }
-    Ok(Bucket {
-        logical_id: properties.logical_id.to_owned(),
-        name: properties.name()?,
-        arn: properties.attribute("Arn")?,
-        notifications,
-    })
+    Ok(Bucket { logical_id: properties.logical_id.to_owned(), name: properties.name()?, arn: properties.attribute("Arn")?, notifications })
 }
 
 fn notification(properties: &Properties<'_>, rule: &Node) -> Result<Notification, Error> {
@@ -142,12 +135,7 @@ fn notification(properties: &Properties<'_>, rule: &Node) -> Result<Notification
             _ => return Err(name.wrong("prefix or suffix")),
         }
     }
-    Ok(Notification {
-        event: rule.require("Event")?.text()?,
-        prefix,
-        suffix,
-        queue: properties.queue_of(&rule.require("Queue")?)?,
-    })
+    Ok(Notification { event: rule.require("Event")?.text()?, prefix, suffix, queue: properties.queue_of(&rule.require("Queue")?)? })
 }
 
 fn database(properties: &Properties<'_>) -> Result<Database, Error> {

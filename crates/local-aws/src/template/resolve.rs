@@ -46,9 +46,7 @@ impl<'s> Resolver<'s> {
             };
             if let Some(condition) = body.get("Condition") {
                 let at = at.child("Condition");
-                let name = condition
-                    .as_str()
-                    .ok_or_else(|| Error::WrongType { at: at.clone(), expected: "the name of a condition" })?;
+                let name = condition.as_str().ok_or_else(|| Error::WrongType { at: at.clone(), expected: "the name of a condition" })?;
                 if !resolver.condition(name, &at)? {
                     continue;
                 }
@@ -137,15 +135,12 @@ impl<'s> Resolver<'s> {
                 self.evaluate(&call, at).map(|holds| Some(Json::Bool(holds)))
             }
             "Fn::Join" => match argument.as_array().map(Vec::as_slice) {
-                Some([Json::String(delimiter), list]) => {
-                    Ok(Some(Json::String(self.texts(list, at)?.join(delimiter.as_str()))))
-                }
+                Some([Json::String(delimiter), list]) => Ok(Some(Json::String(self.texts(list, at)?.join(delimiter.as_str())))),
                 _ => Err(wrong("a delimiter and a list")),
             },
             "Fn::Select" => match argument.as_array().map(Vec::as_slice) {
                 Some([index, list]) => {
-                    let index: usize =
-                        self.text(index, at)?.parse().map_err(|_| wrong("an index and a list"))?;
+                    let index: usize = self.text(index, at)?.parse().map_err(|_| wrong("an index and a list"))?;
                     let chosen = self.texts(list, at)?.into_iter().nth(index);
                     chosen.map(|text| Some(Json::String(text))).ok_or_else(|| wrong("an index within its list"))
                 }
@@ -167,10 +162,7 @@ impl<'s> Resolver<'s> {
                         .get(&map)
                         .and_then(|map| map.get(&first)?.get(&second))
                         .map(|found| Some(found.clone()))
-                        .ok_or_else(|| Error::MissingReference {
-                            at: at.clone(),
-                            name: format!("{map}.{first}.{second}"),
-                        })
+                        .ok_or_else(|| Error::MissingReference { at: at.clone(), name: format!("{map}.{first}.{second}") })
                 }
                 _ => Err(wrong("a mapping's name and two keys")),
             },
@@ -206,11 +198,7 @@ impl<'s> Resolver<'s> {
         while let Some((before, after)) = rest.split_once("${") {
             result.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
-                return Err(Error::Arguments {
-                    at: at.clone(),
-                    name: "Fn::Sub".to_owned(),
-                    expected: "a closing brace after each ${",
-                });
+                return Err(Error::Arguments { at: at.clone(), name: "Fn::Sub".to_owned(), expected: "a closing brace after each ${" });
             };
             rest = after;
             let name = name.trim();
@@ -235,18 +223,13 @@ impl<'s> Resolver<'s> {
 
     fn texts(&self, value: &Json, at: &Place) -> Result<Vec<String>, Error> {
         match self.resolve(value, at)? {
-            Some(Json::Array(items)) => {
-                items.iter().map(|item| scalar(item).ok_or_else(|| not_text(at))).collect()
-            }
+            Some(Json::Array(items)) => items.iter().map(|item| scalar(item).ok_or_else(|| not_text(at))).collect(),
             _ => Err(Error::WrongType { at: at.clone(), expected: "a list" }),
         }
     }
 
     fn condition(&self, name: &str, at: &Place) -> Result<bool, Error> {
-        let condition = self
-            .conditions
-            .get(name)
-            .ok_or_else(|| Error::MissingReference { at: at.clone(), name: name.to_owned() })?;
+        let condition = self.conditions.get(name).ok_or_else(|| Error::MissingReference { at: at.clone(), name: name.to_owned() })?;
         self.evaluate(condition, &at.follow("Conditions", name))
     }
 
@@ -268,12 +251,8 @@ impl<'s> Resolver<'s> {
                 [inner] => Ok(!self.evaluate(inner, &deeper)?),
                 _ => Err(wrong()),
             },
-            ("Fn::And", Json::Array(all)) => {
-                all.iter().try_fold(true, |holds, one| Ok(holds && self.evaluate(one, &deeper)?))
-            }
-            ("Fn::Or", Json::Array(any)) => {
-                any.iter().try_fold(false, |holds, one| Ok(holds || self.evaluate(one, &deeper)?))
-            }
+            ("Fn::And", Json::Array(all)) => all.iter().try_fold(true, |holds, one| Ok(holds && self.evaluate(one, &deeper)?)),
+            ("Fn::Or", Json::Array(any)) => any.iter().try_fold(false, |holds, one| Ok(holds || self.evaluate(one, &deeper)?)),
             ("Condition" | "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or", _) => Err(wrong()),
             _ => Err(Error::UnknownIntrinsic { at: at.clone(), name: name.clone() }),
         }
@@ -305,13 +284,8 @@ fn parameters(declared: &Map<String, Json>, settings: &Settings) -> Result<BTree
                 .get("Type")
                 .and_then(Json::as_str)
                 .is_some_and(|kind| kind == "CommaDelimitedList" || kind.starts_with("List<"));
-            let value = value.map(|text| {
-                if is_list {
-                    Json::from(text.split(',').map(str::trim).collect::<Vec<_>>())
-                } else {
-                    Json::String(text)
-                }
-            });
+            let value =
+                value.map(|text| if is_list { Json::from(text.split(',').map(str::trim).collect::<Vec<_>>()) } else { Json::String(text) });
             Ok((name.clone(), value))
         })
         .collect()

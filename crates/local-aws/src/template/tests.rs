@@ -73,6 +73,7 @@ Resources:
             BatchSize: 5000
             MaximumBatchingWindowInSeconds: !Ref Window
             StartingPosition: TRIM_HORIZON
+            SourceAccessConfigurations: [{ Type: VPC_SUBNET, URI: !Select [7, !Ref KafkaBootstrapServers] }]
         Unheard:
           Type: SomethingNew
           Properties: { X: !ImportValue nowhere }
@@ -222,10 +223,7 @@ fn queues_buckets_and_the_lake_are_read() {
     assert_eq!((table.database.as_str(), table.name.as_str()), ("tickerlake", "quotes"));
     assert_eq!(table.input["Parameters"]["projection"], "true");
     assert_eq!(table.input["StorageDescriptor"]["SerdeInfo"]["Parameters"]["serialization.format"], "1");
-    assert_eq!(
-        table.input["StorageDescriptor"]["Location"],
-        "s3://tickerlake-lake-000000000000-us-east-1/quotes/"
-    );
+    assert_eq!(table.input["StorageDescriptor"]["Location"], "s3://tickerlake-lake-000000000000-us-east-1/quotes/");
     let crawler = &deployment.crawlers[0];
     assert_eq!(crawler.targets["CatalogTargets"][0]["Tables"][0], "quotes");
     assert_eq!(crawler.role.as_deref(), Some("arn:aws:iam::000000000000:role/tickerlake-CrawlerRole"));

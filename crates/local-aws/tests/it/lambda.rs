@@ -3,8 +3,7 @@
 use crate::support::{eventually, is_gone, state, test_function};
 use bytes::Bytes;
 use local_aws::lambda::{
-    Function, FunctionConfig, Invocation, InvokeError, Lambda, LambdaConfig, LogStream, Observer, Outcome, PAYLOAD_LIMIT,
-    Start,
+    Function, FunctionConfig, Invocation, InvokeError, Lambda, LambdaConfig, LogStream, Observer, Outcome, PAYLOAD_LIMIT, Start,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -126,9 +125,7 @@ async fn errors_and_panics_are_the_functions_own_and_leave_it_warm() {
     let function = stack.add(|_| {});
     for (mode, text) in [("error", "this event is refused"), ("panic", "this event is too much")] {
         let invocation = invoke(&function, mode).await;
-        let Outcome::FunctionError { error_type, error_message } = &invocation.outcome else {
-            panic!("{:?}", invocation.outcome)
-        };
+        let Outcome::FunctionError { error_type, error_message } = &invocation.outcome else { panic!("{:?}", invocation.outcome) };
         assert!(error_message.contains(text), "{error_type}: {error_message}");
     }
     assert_eq!(invoke(&function, "echo").await.start, Start::Warm);
@@ -246,8 +243,9 @@ async fn invocations_wait_for_one_of_the_functions_environments() {
 #[tokio::test]
 async fn stopping_ends_all_processes_and_refuses_more() {
     let stack = Stack::start().await;
-    let function = stack.add(|config| config.concurrency = 2);
+    let function = stack.add(|_| {});
     let idle = pid(&invoke(&function, "echo").await);
+    eventually("frozen", || state(idle) == Some('T')).await;
     let hanging = tokio::spawn({
         let function = function.clone();
         async move { invoke(&function, "hang").await }
@@ -303,10 +301,7 @@ async fn a_killed_stack_leaves_no_process() {
 /// One request over a connection of its own; gives the whole answer as text.
 async fn request(address: SocketAddr, path: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: lambda\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
-        body.len()
-    );
+    let head = format!("POST {path} HTTP/1.1\r\nHost: lambda\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();

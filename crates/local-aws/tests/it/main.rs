@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod athena;
 mod broker;
+mod gateway;
+mod glue;
 mod lambda;
 mod mapping;
+mod s3;
+mod stack;
 mod support;
+mod template;

@@ -37,8 +37,13 @@ pub(crate) fn state(pid: i64) -> Option<char> {
     status.lines().find_map(|line| line.strip_prefix("State:"))?.trim().chars().next()
 }
 
+/// Whether a process has ended with all its threads: the first of them may be a `Z` while others are still ending.
 pub(crate) fn is_gone(pid: i64) -> bool {
-    matches!(state(pid), None | Some('Z'))
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    match state(pid) {
+        None => true,
+        Some(state) => state == 'Z' && threads <= 1,
+    }
 }
 
 pub(crate) async fn broker(folder: &Path, topic: &str, partitions: i32) -> Broker {
@@ -58,13 +63,9 @@ pub(crate) fn producer(broker: &Broker) -> FutureProducer {
 pub(crate) async fn produce(broker: &Broker, topic: &str, partitions: i32, values: &[String]) {
     let producer = producer(broker);
     let deliveries = values.iter().enumerate().map(|(index, value)| {
-        let headers =
-            OwnedHeaders::new().insert(Header { key: "kafka_cluster", value: Some(broker.cluster_id()) });
-        let record = FutureRecord::to(topic)
-            .partition(i32::try_from(index).unwrap() % partitions)
-            .key("AAPL")
-            .payload(value)
-            .headers(headers);
+        let headers = OwnedHeaders::new().insert(Header { key: "kafka_cluster", value: Some(broker.cluster_id()) });
+        let record =
+            FutureRecord::to(topic).partition(i32::try_from(index).unwrap() % partitions).key("AAPL").payload(value).headers(headers);
         producer.send(record, LIMIT)
     });
     for delivery in futures::future::join_all(deliveries).await {
