@@ -96,10 +96,7 @@ pub fn new_york_date(moment: Timestamp) -> NaiveDate {
 
 /// The first regular session that opens on `date` or later, in UTC; `None` where the calendar does not know.
 pub fn regular_session_from(date: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    ExchangeCalendar::new(Exchange::Nyse)
-        .session_bounds_with(new_york_time(date, NaiveTime::MIN), SessionKind::Regular)
-        .ok()
-        .flatten()
+    ExchangeCalendar::new(Exchange::Nyse).session_bounds_with(new_york_time(date, NaiveTime::MIN), SessionKind::Regular).ok().flatten()
 }
 
 /// One date in New York, its sessions as spans of UTC nanoseconds.

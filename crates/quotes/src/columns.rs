@@ -38,12 +38,10 @@ pub fn record_batch(log: &LogId, rows: &[Row<'_>], calendar: &mut Calendar) -> R
         let millis = rows.iter().map(|row| value(&row.quote).map(Timestamp::millis));
         Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
     };
-    let bigint = |value: fn(&Quote<'_>) -> Option<i64>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int64Array>())
-    };
-    let int = |value: fn(&Quote<'_>) -> Option<i32>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int32Array>())
-    };
+    let bigint =
+        |value: fn(&Quote<'_>) -> Option<i64>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int64Array>()) };
+    let int =
+        |value: fn(&Quote<'_>) -> Option<i32>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int32Array>()) };
 
     // In the order of `schema::COLUMNS`.
     let columns = vec![

@@ -4,11 +4,7 @@
 //! RFC 3339; dates `YYYY-MM-DD`; counts are numbers. Unknown fields are ignored, missing nullable
 //! ones are null.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use chrono::Datelike;
-use serde::de::{Deserializer, Error, Visitor};
 
 use crate::decimal::Decimal;
 use crate::quote::Quote;
@@ -168,59 +164,11 @@ pub fn to_json(quote: &Quote<'_>) -> Result<Vec<u8>, serde_json::Error> {
     Ok(json)
 }
 
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
-}
-
-struct OptionalTextVisitor;
-
-impl<'de> Visitor<'de> for OptionalTextVisitor {
-    type Value = Option<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or null")
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        text(deserializer).map(Some)
-    }
-}
-
-/// A text borrowed from the input where it has no escapes; serde's own `Cow` always copies.
-pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-    deserializer.deserialize_str(TextVisitor)
-}
-
-pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    deserializer.deserialize_option(OptionalTextVisitor)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::borrow::Cow;
 
     const ARRIVAL: i64 = 1_700_000_000_000;
 
@@ -293,7 +241,18 @@ mod tests {
     fn bytes_that_are_not_a_record_of_ours_are_poison() {
         let nested = format!(r#"{{"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         let half = &record("{}").into_bytes()[..40];
-        for value in [&b""[..], b"{}", b"null", b"[]", b"hello", b"\xff\xfe", b"{\"symbol\":\"\xff\"}", half, nested.as_bytes(), &vec![b'x'; 1_000_000]] {
+        for value in [
+            &b""[..],
+            b"{}",
+            b"null",
+            b"[]",
+            b"hello",
+            b"\xff\xfe",
+            b"{\"symbol\":\"\xff\"}",
+            half,
+            nested.as_bytes(),
+            &vec![b'x'; 1_000_000],
+        ] {
             assert!(matches!(from_record(Some(value), ARRIVAL), Err(Poison::Malformed(_))));
         }
         let twice = record("{}").replacen('{', r#"{"symbol":"MSFT","#, 1);

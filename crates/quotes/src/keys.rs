@@ -99,12 +99,7 @@ pub fn parse(key: &str) -> Option<ObjectName> {
         _ => (stem, None),
     };
     let (log, offset) = stem.rsplit_once('-')?;
-    Some(ObjectName {
-        date: date.parse().ok()?,
-        log: LogId::parse(log)?,
-        offset: offset.parse().ok()?,
-        reused_at,
-    })
+    Some(ObjectName { date: date.parse().ok()?, log: LogId::parse(log)?, offset: offset.parse().ok()?, reused_at })
 }
 
 #[cfg(test)]
@@ -124,7 +119,13 @@ mod tests {
 
     #[test]
     fn other_names_are_not_ours() {
-        for key in ["quotes/dt=2026-11-23/part-0.parquet", "quotes/x.parquet", "state/a.json", "", "quotes/dt=today/c-unknown-quotes-00000-00000000000000000000.parquet"] {
+        for key in [
+            "quotes/dt=2026-11-23/part-0.parquet",
+            "quotes/x.parquet",
+            "state/a.json",
+            "",
+            "quotes/dt=today/c-unknown-quotes-00000-00000000000000000000.parquet",
+        ] {
             assert_eq!(parse(key), None, "{key}");
         }
     }

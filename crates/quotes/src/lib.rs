@@ -17,6 +17,7 @@ pub mod keys;
 pub mod quote;
 pub mod schema;
 pub mod symbol;
+mod text;
 pub mod time;
 
 pub use cluster::CLUSTER_HEADER;

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::decimal::Decimal;
-use crate::json;
+use crate::text;
 use crate::time::Timestamp;
 
 /// What a source said about one symbol at one moment.
@@ -20,10 +20,10 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote<'a> {
     /// Canonical ticker, share class after a dot: `BRK.B`.
-    #[serde(borrow, deserialize_with = "json::text")]
+    #[serde(borrow, deserialize_with = "text::required")]
     pub symbol: Cow<'a, str>,
     /// ISO 4217 code of the major unit: `USD`, `GBP` (never pence).
-    #[serde(borrow, deserialize_with = "json::text")]
+    #[serde(borrow, deserialize_with = "text::required")]
     pub currency: Cow<'a, str>,
 
     /// Price of the last trade; above 0.
@@ -34,10 +34,10 @@ pub struct Quote<'a> {
     /// When the last trade happened, to the digit that the source gave.
     pub event_time: Timestamp,
     /// The source's raw trade conditions, comma-separated.
-    #[serde(borrow, default, deserialize_with = "json::optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Cow<'a, str>>,
     /// The source's code of the exchange of the last trade.
-    #[serde(borrow, default, deserialize_with = "json::optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Cow<'a, str>>,
 
     /// Best bid.
@@ -115,10 +115,10 @@ pub struct Quote<'a> {
     /// When the source's answer arrived; a replay keeps the recorded time.
     pub fetched_at: Timestamp,
     /// Who said it: `alpaca`, `simulated`, `replay`, …
-    #[serde(borrow, deserialize_with = "json::text")]
+    #[serde(borrow, deserialize_with = "text::required")]
     pub source: Cow<'a, str>,
     /// The source's feed: `iex`, `sip`, `delayed_sip`.
-    #[serde(borrow, default, deserialize_with = "json::optional_text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub feed: Option<Cow<'a, str>>,
     /// The feed's declared delay in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

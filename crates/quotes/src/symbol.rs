@@ -10,9 +10,7 @@ pub const MAX_LEN: usize = 24;
 /// a ticker (markup, paths, whole sentences from an error body) out of the lake.
 pub fn is_canonical(text: &str) -> bool {
     text.len() <= MAX_LEN
-        && text
-            .split(['.', '-'])
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+        && text.split(['.', '-']).all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use quotes::{keys, schema};
 
 use crate::cli::LakeArgs;
 use crate::data_folder::{DataFolder, Endpoints, Occupied};
+use crate::deployment;
 use crate::failure::Failure;
-use crate::local::{deployment, gateway_config};
+use crate::rows::Rows;
 
 /// How long to wait before looking again at what goes on by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -29,15 +30,6 @@ pub(crate) struct Lake {
     bucket: String,
     work_group: String,
     database: String,
-}
-
-/// The rows of a query, as Athena gives them: texts, or null.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rows {
-    /// The columns' names and types.
-    pub(crate) columns: Vec<(String, String)>,
-    /// The rows.
-    pub(crate) rows: Vec<Vec<Option<String>>>,
 }
 
 /// A lake that was opened to be asked, and what keeps it open.
@@ -58,15 +50,16 @@ impl Visit {
             let lake = Lake::deployed(stack).await?;
             return Ok(Self { lake, running: None, folder: None, gateway: None });
         }
-        let template = deployment(None, "127.0.0.1:0")?;
+        let template = deployment::read(None, "127.0.0.1:0")?;
         match DataFolder::visit(&args.data).await? {
             Occupied::By(endpoints) => {
                 let lake = Lake::at(&endpoints, &template).await?;
                 Ok(Self { lake, running: Some(endpoints), folder: None, gateway: None })
             }
             Occupied::No(folder) => {
-                let gateway = Gateway::start(gateway_config(folder.path(), &template)).await;
-                let gateway = gateway.map_err(|error| Failure::new(format_args!("cannot open the lake in {}", args.data.display()), error))?;
+                let gateway = Gateway::start(deployment::gateway_config(folder.path(), &template)).await;
+                let gateway =
+                    gateway.map_err(|error| Failure::new(format_args!("cannot open the lake in {}", args.data.display()), error))?;
                 let endpoints = Endpoints { aws: gateway.address(), kafka: String::new() };
                 let lake = Lake::at(&endpoints, &template).await?;
                 Ok(Self { lake, running: None, folder: Some(folder), gateway: Some(gateway) })

@@ -6,9 +6,6 @@ mod freshness;
 mod plan;
 mod stack;
 
-pub(crate) use plan::deployment;
-pub(crate) use stack::gateway_config;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -6,10 +6,12 @@
 mod audit;
 mod cli;
 mod data_folder;
+mod deployment;
 mod failure;
 mod lake;
 mod local;
 mod query;
+mod rows;
 
 use std::process::ExitCode;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use quotes::schema;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use quotes::schema;
 
 use crate::failure::Failure;
 
@@ -42,7 +42,9 @@ fn ask(bootstrap_servers: &str) -> Result<Option<Offsets>, KafkaError> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if variable("KAFKA_SECURITY_PROTOCOL").as_deref() == Some("sasl_ssl") {
         config.set("security.protocol", "sasl_ssl").set("sasl.mechanisms", "SCRAM-SHA-512");
-        for (name, setting) in [("KAFKA_USERNAME", "sasl.username"), ("KAFKA_PASSWORD", "sasl.password"), ("KAFKA_CA_CERTIFICATE", "ssl.ca.pem")] {
+        for (name, setting) in
+            [("KAFKA_USERNAME", "sasl.username"), ("KAFKA_PASSWORD", "sasl.password"), ("KAFKA_CA_CERTIFICATE", "ssl.ca.pem")]
+        {
             if let Some(value) = variable(name) {
                 config.set(setting, value);
             }

@@ -240,10 +240,8 @@ mod tests {
 
     #[test]
     fn records_without_an_id_fill_the_gaps_of_the_cluster_that_they_are_in() {
-        let stored = stored(vec![
-            (log(CLUSTER), stored_log(&[0, 1, 4], &[], 5, &[(2, 3)])),
-            (log(UNKNOWN_CLUSTER), stored_log(&[2], &[3], 4, &[])),
-        ]);
+        let stored =
+            stored(vec![(log(CLUSTER), stored_log(&[0, 1, 4], &[], 5, &[(2, 3)])), (log(UNKNOWN_CLUSTER), stored_log(&[2], &[3], 4, &[]))]);
         let audit = compare(&stored, Some(&kafka(0, 5)));
         assert!(audit.is_sound(), "{audit:?}");
     }

@@ -107,7 +107,11 @@ impl Activity {
         if crawl.state == CrawlState::Completed {
             state.counts.crawls += 1;
             let partitions = crawl.partitions_created;
-            state.notices.push(format!("crawled: {} made {partitions} new partition{}", crawl.crawler, if partitions == 1 { "" } else { "s" }));
+            state.notices.push(format!(
+                "crawled: {} made {partitions} new partition{}",
+                crawl.crawler,
+                if partitions == 1 { "" } else { "s" }
+            ));
         } else {
             state.counts.errors += 1;
             state.notices.push(format!("crawler {} failed: {}", crawl.crawler, crawl.error.as_deref().unwrap_or("no reason given")));

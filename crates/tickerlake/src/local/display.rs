@@ -16,7 +16,7 @@ use crate::cli::TableFormat;
 use crate::data_folder::DataFolder;
 use crate::failure::Failure;
 use crate::lake::Lake;
-use crate::query;
+use crate::rows;
 
 /// How often the display looks.
 const LOOK: Duration = Duration::from_millis(250);
@@ -39,7 +39,10 @@ pub(crate) fn introduce(plan: &Plan, folder: &DataFolder, stack: &Stack) {
     };
     println!("tickerlake {}: {} quotes into {}", env!("CARGO_PKG_VERSION"), plan.source, folder.path().display());
     println!("  Kafka        {} ({cluster})", endpoints.kafka);
-    println!("  AWS          export AWS_ENDPOINT_URL=http://{} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1", endpoints.aws);
+    println!(
+        "  AWS          export AWS_ENDPOINT_URL=http://{} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1",
+        endpoints.aws
+    );
     println!("  functions    their logs are in {}", folder.path().join("logs").display());
     println!();
 }
@@ -118,10 +121,10 @@ fn line(counts: &Counts, sight: &Sight) -> String {
 /// Prints the latest quotes; false where SQL does not see any yet.
 async fn table(lake: &Lake) -> bool {
     match lake.query(LATEST).await {
-        Ok(rows) if !rows.rows.is_empty() => {
+        Ok(latest) if !latest.rows.is_empty() => {
             println!();
             // What the terminal does not take cannot be told there either.
-            let _ = query::print(&rows, TableFormat::Table);
+            let _ = rows::print(&latest, TableFormat::Table);
             println!();
             true
         }
@@ -132,17 +135,20 @@ async fn table(lake: &Lake) -> bool {
 
 /// Says what the lake holds now, and what the run took.
 pub(crate) async fn conclude(stack: &Stack, activity: &Activity, elapsed: Duration) -> Result<(), Failure> {
-    let rows = stack.lake().query("SELECT dt, count(*) AS quotes, count(DISTINCT symbol) AS symbols FROM quotes GROUP BY dt ORDER BY dt").await?;
+    let days =
+        stack.lake().query("SELECT dt, count(*) AS quotes, count(DISTINCT symbol) AS symbols FROM quotes GROUP BY dt ORDER BY dt").await?;
     let counts = activity.counts();
     println!();
-    query::print(&rows, TableFormat::Table)?;
+    rows::print(&days, TableFormat::Table)?;
     println!();
     println!(
         "Stored {} rows in {} files in {:.1} s{}.",
         counts.rows,
         counts.files,
         elapsed.as_secs_f64(),
-        activity.first_produced().map_or_else(String::new, |at| format!(", {:.1} s after the first fetch began", at.elapsed().as_secs_f64())),
+        activity
+            .first_produced()
+            .map_or_else(String::new, |at| format!(", {:.1} s after the first fetch began", at.elapsed().as_secs_f64())),
     );
     for usage in activity.usage() {
         println!("  {:<14} {} invocations, peak memory {} MB", usage.function, usage.invocations, usage.peak_memory.div_ceil(1 << 20));

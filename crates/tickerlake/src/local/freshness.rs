@@ -41,6 +41,7 @@ pub(crate) fn age(millis: i64) -> String {
         ..120.0 => format!("{seconds:.1} s"),
         ..7_200.0 => format!("{:.0} min", seconds / 60.0),
         ..86_400.0 => format!("{:.0} h", seconds / 3_600.0),
-        _ => chrono::DateTime::from_timestamp_millis(millis).map_or_else(String::new, |moment| moment.format("%Y-%m-%d %H:%M:%SZ").to_string()),
+        _ => chrono::DateTime::from_timestamp_millis(millis)
+            .map_or_else(String::new, |moment| moment.format("%Y-%m-%d %H:%M:%SZ").to_string()),
     }
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use local_aws::mapping::Security;
-use local_aws::template::{Deployment, Settings};
+use local_aws::template::Deployment;
 
 use crate::cli::LocalArgs;
+use crate::deployment;
 use crate::failure::Failure;
 
 /// The sources that `fetch-quotes` has.
@@ -23,19 +24,6 @@ const PASSED_THROUGH: [&str; 8] = [
     "KAFKA_USERNAME",
     "KAFKA_PASSWORD",
     "KAFKA_CA_CERTIFICATE",
-];
-
-/// The template that ships with this build, for where there is none at hand.
-const TEMPLATE: &str = include_str!("../../../../template.yaml");
-
-/// Values for the template's parameters that only a deployment can know.
-const DEPLOYMENT_ONLY: [(&str, &str); 6] = [
-    ("KafkaSubnetIds", "subnet-a,subnet-b"),
-    ("KafkaSecurityGroupId", "sg-local"),
-    ("KafkaProducerSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:producer"),
-    ("KafkaConsumerSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:consumer"),
-    ("KafkaCaSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:ca"),
-    ("KafkaBootstrapServers", "127.0.0.1:0"),
 ];
 
 /// The Kafka cluster that is used.
@@ -117,19 +105,7 @@ impl Plan {
 
     /// Reads the template, filled in for a cluster that listens at `bootstrap_servers`.
     pub(crate) fn deployment(&self, bootstrap_servers: &str) -> Result<Deployment, Failure> {
-        deployment(self.template.as_deref(), bootstrap_servers)
-    }
-}
-
-/// Reads a template, or the one in this folder, or the one that ships with this build.
-pub(crate) fn deployment(template: Option<&Path>, bootstrap_servers: &str) -> Result<Deployment, Failure> {
-    let mut settings = Settings::default();
-    settings.parameters.extend(DEPLOYMENT_ONLY.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    settings.parameters.insert("KafkaBootstrapServers".to_owned(), bootstrap_servers.to_owned());
-    let here = Path::new("template.yaml");
-    match template.or_else(|| here.is_file().then_some(here)) {
-        Some(path) => Deployment::load(path, &settings).map_err(|error| Failure::new(format_args!("cannot use {}", path.display()), error)),
-        None => Deployment::parse(TEMPLATE, &settings).map_err(|error| Failure::new("cannot use the template of this build", error)),
+        deployment::read(self.template.as_deref(), bootstrap_servers)
     }
 }
 
@@ -200,12 +176,5 @@ mod tests {
             let failure = plan(flags, variables).unwrap_err().to_string();
             assert!(failure.contains(told), "{failure}");
         }
-    }
-
-    #[test]
-    fn the_template_of_this_build_can_be_used() {
-        let deployment = deployment(Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"))), "127.0.0.1:9492").unwrap();
-        let binaries: Vec<_> = deployment.functions.iter().map(|function| function.binary.as_str()).collect();
-        assert!(["fetch-quotes", "write-quotes", "start-crawler"].iter().all(|binary| binaries.contains(binary)), "{binaries:?}");
     }
 }

@@ -6,23 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_aws::athena::{AthenaSeed, NamedQuery, WorkGroup};
 use local_aws::broker::{Broker, Topic};
-use local_aws::gateway::{Gateway, GatewayConfig};
-use local_aws::glue::GlueSeed;
+use local_aws::gateway::Gateway;
 use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig};
 use local_aws::mapping::{KafkaMapping, KafkaMappingConfig, Progress, Security};
 use local_aws::s3::ObjectCreated;
 use local_aws::scheduler::{Expression, Schedule, ScheduleConfig, Ticks};
 use local_aws::sqs::{Queue, QueueConfig, QueueMapping, QueueMappingConfig, Redrive};
 use local_aws::template::{self, Deployment};
-use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::activity::Activity;
 use super::freshness::Freshness;
 use super::plan::{Cluster, Plan};
 use crate::data_folder::{DataFolder, Endpoints};
+use crate::deployment;
 use crate::failure::Failure;
 use crate::lake::Lake;
 
@@ -255,13 +253,13 @@ fn dead_letters(deployment: &Deployment, queues: &BTreeMap<String, Queue>) -> Ve
 
 async fn gateway(
     plan: &Plan,
-    deployment: &Deployment,
+    declared: &Deployment,
     data: &Path,
     queues: &BTreeMap<String, Queue>,
     freshness: &Arc<Freshness>,
     activity: &Arc<Activity>,
 ) -> Result<Gateway, Failure> {
-    let mut config = gateway_config(data, deployment);
+    let mut config = deployment::gateway_config(data, declared);
     config.port = plan.port;
     if plan.as_deployed {
         config.crawl_takes_at_least = CRAWL_AS_DEPLOYED;
@@ -269,7 +267,7 @@ async fn gateway(
     let activity = Arc::clone(activity);
     config.on_crawl_ended = Arc::new(move |crawl| activity.crawled(&crawl));
 
-    let rules: Vec<_> = deployment.buckets.iter().map(|bucket| (bucket.name.clone(), bucket.notifications.clone())).collect();
+    let rules: Vec<_> = declared.buckets.iter().map(|bucket| (bucket.name.clone(), bucket.notifications.clone())).collect();
     let queues = queues.clone();
     let (written, files) = mpsc::unbounded_channel();
     let objects = data.join("s3");
@@ -279,53 +277,6 @@ async fn gateway(
     });
     watch_files(files, Arc::clone(freshness));
     Gateway::start(config).await.map_err(|error| Failure::new("the AWS endpoint cannot start", error))
-}
-
-/// The gateway over a data folder, with what the template declares in it.
-pub(crate) fn gateway_config(data: &Path, deployment: &Deployment) -> GatewayConfig {
-    let mut config = GatewayConfig::new(data.to_owned());
-    config.buckets = deployment.buckets.iter().map(|bucket| bucket.name.clone()).collect();
-    config.glue = GlueSeed {
-        databases: deployment.databases.iter().map(|database| json!({"DatabaseInput": database.input})).collect(),
-        tables: deployment.tables.iter().map(|table| json!({"DatabaseName": table.database, "TableInput": table.input})).collect(),
-        crawlers: deployment.crawlers.iter().map(crawler).collect(),
-    };
-    config.athena = AthenaSeed {
-        work_groups: deployment
-            .workgroups
-            .iter()
-            .map(|group| WorkGroup { name: group.name.clone(), output_location: group.output_location.clone() })
-            .collect(),
-        named_queries: deployment
-            .named_queries
-            .iter()
-            .map(|query| NamedQuery {
-                name: query.name.clone(),
-                description: query.description.clone(),
-                database: query.database.clone(),
-                query: query.query.clone(),
-                work_group: query.workgroup.clone().unwrap_or_else(|| "primary".to_owned()),
-            })
-            .collect(),
-    };
-    config
-}
-
-fn crawler(crawler: &template::Crawler) -> Value {
-    let mut definition = json!({
-        "Name": crawler.name,
-        "Role": crawler.role,
-        "Targets": crawler.targets,
-        "SchemaChangePolicy": crawler.schema_change_policy,
-        "RecrawlPolicy": crawler.recrawl_policy,
-        "DatabaseName": crawler.database,
-        "Configuration": crawler.configuration,
-        "TablePrefix": crawler.table_prefix,
-    });
-    if let Some(members) = definition.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    definition
 }
 
 /// Sends the notifications that the buckets' rules ask for.

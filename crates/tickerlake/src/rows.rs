@@ -1,14 +1,32 @@
-//! Rows as text.
+//! The rows of a query, and how they are printed.
 
 use std::io::{Error, Result, Write};
 
 use serde_json::{Map, Value};
 
 use crate::cli::TableFormat;
-use crate::lake::Rows;
+use crate::failure::Failure;
 
-/// Writes `rows` in a format.
-pub(crate) fn write(out: &mut impl Write, rows: &Rows, format: TableFormat) -> Result<()> {
+/// The rows of a query, as Athena gives them: texts, or null.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// The columns' names and types.
+    pub(crate) columns: Vec<(String, String)>,
+    /// The rows.
+    pub(crate) rows: Vec<Vec<Option<String>>>,
+}
+
+/// Prints rows. A reader that closes the pipe early, as `head` does, has seen what it wanted.
+pub(crate) fn print(rows: &Rows, format: TableFormat) -> std::result::Result<(), Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let printed = write(&mut out, rows, format).and_then(|()| out.flush());
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new("cannot print the rows", error)),
+        _ => Ok(()),
+    }
+}
+
+fn write(out: &mut impl Write, rows: &Rows, format: TableFormat) -> Result<()> {
     match format {
         TableFormat::Table => table(out, rows),
         TableFormat::Csv => csv(out, rows),
@@ -29,7 +47,8 @@ fn table(out: &mut impl Write, rows: &Rows) -> Result<()> {
         let mut text = String::new();
         for ((cell, width), (_, kind)) in cells.into_iter().zip(&widths).zip(&rows.columns) {
             let padding = " ".repeat(width.saturating_sub(length(cell)));
-            let number = matches!(kind.as_str(), "decimal" | "bigint" | "integer" | "int" | "double" | "float" | "real" | "smallint" | "tinyint");
+            let number =
+                matches!(kind.as_str(), "decimal" | "bigint" | "integer" | "int" | "double" | "float" | "real" | "smallint" | "tinyint");
             text.push_str("  ");
             text.push_str(&if number { format!("{padding}{cell}") } else { format!("{cell}{padding}") });
         }
