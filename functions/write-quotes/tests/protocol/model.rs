@@ -144,7 +144,9 @@ impl State {
             return Some(format!("offset {offset} is committed and not stored"));
         }
         // After a restart the watermark speaks of the earlier life for a while.
-        if self.life == 0 && let Some(offset) = self.watermark.as_ref().and_then(|watermark| missing(watermark.next)) {
+        if self.life == 0
+            && let Some(offset) = self.watermark.as_ref().and_then(|watermark| missing(watermark.next))
+        {
             return Some(format!("offset {offset} is below the watermark and not stored"));
         }
         None
@@ -228,11 +230,8 @@ impl State {
     pub(crate) fn start(&mut self, world: &World, who: usize, offsets: &[i64]) {
         let version = if world.two_versions { who } else { 0 };
         let kinds = &world.records[version][usize::from(self.life)];
-        let entry = |offset: &i64| Entry {
-            offset: *offset,
-            timestamp: i64::from(self.life) * 1_000 + *offset,
-            day: kinds[*offset as usize].day(),
-        };
+        let entry =
+            |offset: &i64| Entry { offset: *offset, timestamp: i64::from(self.life) * 1_000 + *offset, day: kinds[*offset as usize].day() };
         let invocation = Protocol::new(offsets.iter().map(entry).collect(), self.environments[who].cached.clone());
         let last = offsets.last().copied().unwrap_or_default();
         self.environments[who].running = Some(Running { invocation, life: self.life, last, quarantined: 0 });
