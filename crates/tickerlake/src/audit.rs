@@ -3,7 +3,6 @@
 mod kafka;
 mod ledger;
 mod report;
-mod stored;
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,8 @@ use local_aws::broker::Broker;
 use crate::cli::{AuditArgs, AuditFormat};
 use crate::failure::Failure;
 use crate::lake::Visit;
+use crate::stored::{self, Stored};
 use kafka::Offsets;
-use stored::Stored;
 
 /// How long records that are on their way while the pipeline runs are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,7 +48,7 @@ async fn kafka_offsets(visit: &Visit) -> Result<Option<Offsets>, Failure> {
     if let Some(running) = &visit.running {
         return kafka::offsets(running.kafka.clone()).await.map(Some);
     }
-    if let Some(servers) = std::env::var("KAFKA_BOOTSTRAP_SERVERS").ok().filter(|servers| !servers.is_empty()) {
+    if let Some(servers) = crate::kafka::servers_of_environment() {
         return kafka::offsets(servers).await.map(Some);
     }
     let Some(folder) = visit.folder.as_ref().map(|folder| folder.path().join("kafka")).filter(|folder| folder.join("kafka.db").is_file())

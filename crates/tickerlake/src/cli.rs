@@ -43,6 +43,42 @@ key and secret `local`. TICKERLAKE_LOG=info shows what the local parts log.")]
     /// Compares Kafka's own offsets, the Parquet rows and the quarantine. Exits 0 only if every offset
     /// is there exactly once; else it lists gaps and doubles and exits 1.
     Audit(AuditArgs),
+    /// Look at the records that are not quotes, and produce them again once they are mended.
+    #[command(after_help = "Examples:
+  tickerlake quarantine list
+  tickerlake quarantine list --format json > poison.jsonl    one record a line, its value as text
+  tickerlake quarantine replay poison.jsonl                  after the values were mended in that file")]
+    Quarantine(QuarantineArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineArgs {
+    #[command(subcommand)]
+    pub(crate) command: QuarantineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List the records in quarantine, with the reason why each is there
+    List {
+        #[command(flatten)]
+        lake: LakeArgs,
+        /// text for people; json has one record a line, for mending and for replay
+        #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+        format: AuditFormat,
+    },
+    /// Produce mended records to Kafka again
+    ///
+    /// Takes a file as `quarantine list --format json` prints it, with its values mended. A value that still is no quote
+    /// is refused, and so is a record that was replayed before. Kafka must be reachable: `tickerlake local` is running,
+    /// or KAFKA_BOOTSTRAP_SERVERS names it.
+    Replay {
+        #[command(flatten)]
+        lake: LakeArgs,
+        /// The mended records; - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -140,6 +140,17 @@ impl Lake {
         Ok(body.into_bytes())
     }
 
+    /// Whether there is such an object.
+    pub(crate) async fn has(&self, key: &str) -> Result<bool, Failure> {
+        Ok(self.objects(key).await?.iter().any(|(found, _)| found == key))
+    }
+
+    /// Writes an object.
+    pub(crate) async fn put(&self, key: &str, body: bytes::Bytes) -> Result<(), Failure> {
+        let put = self.s3.put_object().bucket(&self.bucket).key(key).body(body.into()).send().await;
+        put.map(drop).map_err(|error| aws(format_args!("cannot write s3://{}/{key}", self.bucket), &error))
+    }
+
     /// The first object of each day that lies in the lake and is not in the catalog.
     pub(crate) async fn objects_of_unknown_days(&self) -> Result<Vec<(String, u64)>, Failure> {
         let mut known = BTreeSet::new();

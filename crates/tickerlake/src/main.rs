@@ -8,10 +8,13 @@ mod cli;
 mod data_folder;
 mod deployment;
 mod failure;
+mod kafka;
 mod lake;
 mod local;
+mod quarantine;
 mod query;
 mod rows;
+mod stored;
 
 use std::process::ExitCode;
 
@@ -47,5 +50,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Local(args) => local::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Quarantine(args) => quarantine::run(args).await,
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use quotes::schema;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use crate::failure::Failure;
+use crate::kafka;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,20 +36,8 @@ pub(crate) async fn offsets(bootstrap_servers: String) -> Result<Offsets, Failur
 }
 
 fn ask(bootstrap_servers: &str) -> Result<Option<Offsets>, KafkaError> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap_servers);
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if variable("KAFKA_SECURITY_PROTOCOL").as_deref() == Some("sasl_ssl") {
-        config.set("security.protocol", "sasl_ssl").set("sasl.mechanisms", "SCRAM-SHA-512");
-        for (name, setting) in
-            [("KAFKA_USERNAME", "sasl.username"), ("KAFKA_PASSWORD", "sasl.password"), ("KAFKA_CA_CERTIFICATE", "ssl.ca.pem")]
-        {
-            if let Some(value) = variable(name) {
-                config.set(setting, value);
-            }
-        }
-    }
-    let topic = variable("KAFKA_TOPIC").unwrap_or_else(|| schema::TABLE.to_owned());
+    let config = kafka::client(bootstrap_servers);
+    let topic = kafka::topic();
     let consumer: BaseConsumer = config.create()?;
     let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT)?;
     let Some(cluster) = consumer.client().fetch_cluster_id(TIMEOUT) else { return Ok(None) };

@@ -7,7 +7,7 @@ use quotes::keys::LogId;
 use serde::Serialize;
 
 use super::kafka::Offsets;
-use super::stored::{Hole, Stored, StoredLog};
+use crate::stored::{Hole, Stored, StoredLog};
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -180,8 +180,8 @@ fn gaps(known: &BTreeSet<i64>, from: i64, end: i64, next: i64, holes: &[Hole]) -
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::super::stored::Watermark;
     use super::*;
+    use crate::stored::Watermark;
 
     const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
