@@ -106,12 +106,10 @@ impl Activity {
         let mut state = self.state();
         if crawl.state == CrawlState::Completed {
             state.counts.crawls += 1;
-            let partitions = crawl.partitions_created;
-            state.notices.push(format!(
-                "crawled: {} made {partitions} new partition{}",
-                crawl.crawler,
-                if partitions == 1 { "" } else { "s" }
-            ));
+            state.notices.push(match crawl.partitions_created {
+                0 => "crawled: the catalog knew every day already".to_owned(),
+                created => format!("crawled: {created} day(s) were new to the catalog"),
+            });
         } else {
             state.counts.errors += 1;
             state.notices.push(format!("crawler {} failed: {}", crawl.crawler, crawl.error.as_deref().unwrap_or("no reason given")));
