@@ -55,20 +55,14 @@ fn describe(arrow: &DataType) -> (&'static str, u32, u32) {
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)
         | DataType::Decimal128(precision, scale)
-        | DataType::Decimal256(precision, scale) => {
-            ("decimal", u32::from(*precision), u32::try_from(*scale).unwrap_or(0))
-        }
+        | DataType::Decimal256(precision, scale) => ("decimal", u32::from(*precision), u32::try_from(*scale).unwrap_or(0)),
         DataType::Date32 | DataType::Date64 => ("date", 0, 0),
         DataType::Time32(_) | DataType::Time64(_) => ("time", 3, 0),
         DataType::Timestamp(_, None) => ("timestamp", 3, 0),
         DataType::Timestamp(_, Some(_)) => ("timestamp with time zone", 3, 0),
         DataType::Interval(_) | DataType::Duration(_) => ("interval day to second", 0, 0),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            ("varbinary", 1_073_741_824, 0)
-        }
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) | DataType::ListView(_) => {
-            ("array", 0, 0)
-        }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => ("varbinary", 1_073_741_824, 0),
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) | DataType::ListView(_) => ("array", 0, 0),
         DataType::Struct(_) => ("row", 0, 0),
         DataType::Map(_, _) => ("map", 0, 0),
         DataType::Dictionary(_, values) => describe(values),

@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead};
 
+/// A row's values; none for null.
+pub(super) type Row = Vec<Option<String>>;
+
 /// Appends a row.
 pub(super) fn write_row<'a>(out: &mut String, values: impl IntoIterator<Item = Option<&'a str>>) {
     for (index, value) in values.into_iter().enumerate() {
@@ -23,7 +26,7 @@ pub(super) fn write_row<'a>(out: &mut String, values: impl IntoIterator<Item = O
 }
 
 /// Reads one row that [`write_row`] wrote, and how many bytes it took; nothing at the end of the file.
-pub(super) fn read_row(reader: &mut impl BufRead) -> io::Result<Option<(Vec<Option<String>>, u64)>> {
+pub(super) fn read_row(reader: &mut impl BufRead) -> io::Result<Option<(Row, u64)>> {
     let mut line = Vec::new();
     // A quoted value may hold line breaks; the row ends where the quotes are even.
     loop {
@@ -44,7 +47,7 @@ pub(super) fn read_row(reader: &mut impl BufRead) -> io::Result<Option<(Vec<Opti
     Ok(Some((split(text.strip_suffix('\n').unwrap_or(&text)), length)))
 }
 
-fn split(row: &str) -> Vec<Option<String>> {
+fn split(row: &str) -> Row {
     let mut values = Vec::new();
     let mut chars = row.chars().peekable();
     let (mut value, mut quoted, mut inside) = (String::new(), false, false);

@@ -48,10 +48,8 @@ impl Failure {
 
 /// Kind, place and text.
 fn describe(error: &DataFusionError, tables: &[(String, Position)]) -> String {
-    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| Position {
-        line: span.start.line,
-        column: span.start.column,
-    });
+    let place =
+        error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| Position { line: span.start.line, column: span.start.column });
     let at = |place: Option<Position>| place.map(|place| format!("{place}: ")).unwrap_or_default();
     let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     match error.find_root() {

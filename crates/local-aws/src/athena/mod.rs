@@ -150,10 +150,7 @@ impl Athena {
             "ListDatabases" => self.list_databases(&input),
             "ListTableMetadata" => self.list_table_metadata(&input),
             "GetTableMetadata" => self.get_table_metadata(&input),
-            other => Err(ApiError::new(
-                "UnknownOperationException",
-                format!("Athena's {other} is not served by the local stack."),
-            )),
+            other => Err(ApiError::new("UnknownOperationException", format!("Athena's {other} is not served by the local stack."))),
         }
     }
 

@@ -21,12 +21,7 @@ pub(super) struct PartitionFolder {
 }
 
 /// The partitions for which every filter is true. The filters are on the keys alone.
-pub(super) fn keep(
-    state: &dyn Session,
-    keys: &Fields,
-    partitions: &[PartitionFolder],
-    filters: Vec<Expr>,
-) -> Result<Vec<PartitionFolder>> {
+pub(super) fn keep(state: &dyn Session, keys: &Fields, partitions: &[PartitionFolder], filters: Vec<Expr>) -> Result<Vec<PartitionFolder>> {
     let Some(filter) = conjunction(filters) else { return Ok(partitions.to_vec()) };
     if partitions.is_empty() {
         return Ok(Vec::new());

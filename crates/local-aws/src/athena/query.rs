@@ -94,7 +94,7 @@ pub(super) enum Rows {
     /// In S3, under this key, in Athena's CSV with a header.
     Object(String),
     /// Here.
-    Memory(Vec<Vec<Option<String>>>),
+    Memory(Vec<csv::Row>),
 }
 
 /// Waits for a slot, runs, records the end. Whatever happens inside, the execution ends.
@@ -121,7 +121,7 @@ async fn execute(service: &Inner, id: &str, request: &QueryRequest, scanned: &Sc
             let shown = shown?;
             let lines = shown.rows.iter().map(|row| row.iter().map(|value| value.as_deref().unwrap_or_default()));
             let lines: Vec<String> = lines.map(|row| row.collect::<Vec<_>>().join("\t") + "\n").collect();
-            store(service, id, request, "text/plain", vec![lines.concat()]).await?;
+            store(service, id, request, "text/plain", lines.concat()).await?;
             Ok(Finished { columns: shown.columns, rows: Rows::Memory(shown.rows) })
         }
         None => select(service, id, request, scanned).await,
@@ -138,7 +138,8 @@ async fn select(service: &Inner, id: &str, request: &QueryRequest, scanned: &Sca
 
     let path = service.folder.join(format!("{id}.part"));
     let part = PartFile(path.clone());
-    let mut file = BufWriter::new(tokio::fs::File::create(&path).await?);
+    // Made here and now: a file that another thread makes could come after the query was cancelled and stay.
+    let mut file = BufWriter::new(tokio::fs::File::from_std(std::fs::File::create(&path)?));
     let mut text = String::new();
     csv::write_row(&mut text, columns.iter().map(|column| Some(column.name.as_str())));
     file.write_all(text.as_bytes()).await?;
@@ -163,28 +164,16 @@ fn rows_of(batch: &RecordBatch) -> Result<String, Failure> {
     Ok(text)
 }
 
-async fn store(
-    service: &Inner,
-    id: &str,
-    request: &QueryRequest,
-    content_type: &str,
-    content: Vec<String>,
-) -> Result<(), Failure> {
+async fn store(service: &Inner, id: &str, request: &QueryRequest, content_type: &str, content: String) -> Result<(), Failure> {
     let path = service.folder.join(format!("{id}.part"));
     let _part = PartFile(path.clone());
-    tokio::fs::write(&path, content.concat()).await?;
+    std::fs::write(&path, content)?;
     put(service, id, request, content_type, &path).await?;
     Ok(())
 }
 
 /// Makes a finished file the result's object; answers its key.
-async fn put(
-    service: &Inner,
-    id: &str,
-    request: &QueryRequest,
-    content_type: &str,
-    file: &std::path::Path,
-) -> Result<String, Failure> {
+async fn put(service: &Inner, id: &str, request: &QueryRequest, content_type: &str, file: &std::path::Path) -> Result<String, Failure> {
     let key = request.output.key(&request.file_name(id));
     service
         .store

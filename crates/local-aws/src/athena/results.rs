@@ -63,7 +63,7 @@ impl Athena {
 }
 
 /// Rows from a byte offset on, and the offset of those after them.
-fn rows_of_file(path: &Path, offset: u64, size: usize) -> io::Result<(Vec<Vec<Option<String>>>, Option<String>)> {
+fn rows_of_file(path: &Path, offset: u64, size: usize) -> io::Result<(Vec<csv::Row>, Option<String>)> {
     let mut file = fs::File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(offset))?;

@@ -16,9 +16,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TimezoneInfo,
-    Value, visit_expressions_mut,
+    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    NullTreatment, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TimezoneInfo, Value, visit_expressions_mut,
 };
 
 /// The parts of a time that Trino has functions for and DataFusion's `date_part` knows by the same name.
@@ -74,9 +73,7 @@ fn rewrite_function(function: &mut Function) -> Option<Expr> {
             None
         }
         ("if", [condition, then]) => Some(case_when(condition.clone(), then.clone(), None)),
-        ("if", [condition, then, otherwise]) => {
-            Some(case_when(condition.clone(), then.clone(), Some(otherwise.clone())))
-        }
+        ("if", [condition, then, otherwise]) => Some(case_when(condition.clone(), then.clone(), Some(otherwise.clone()))),
         ("date", [value]) => Some(cast(value.clone(), DataType::Date)),
         (part, [value]) if PARTS.contains(&part) => {
             let part = Expr::Value(Value::SingleQuotedString(part.to_owned()).with_empty_span());

@@ -2,13 +2,14 @@
 
 use super::CATALOG;
 use super::columns::ColumnInfo;
+use super::csv::Row;
 use super::failure::Failure;
 use crate::glue::{Catalog, Column, Table};
 
 /// Rows of text.
 pub(super) struct Shown {
     pub(super) columns: Vec<ColumnInfo>,
-    pub(super) rows: Vec<Vec<Option<String>>>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// Answers the statement, or nothing if it is none of these.

@@ -8,8 +8,8 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, visit_relations};
 use datafusion::sql::sqlparser::ast::Spanned as _;
+use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, visit_relations};
 
 use super::failure::Failure;
 use super::rewrite;
@@ -70,10 +70,7 @@ fn reads(body: &SetExpr) -> bool {
 
 fn refused(statement: &str) -> Failure {
     let words: Vec<&str> = statement.split_whitespace().take(2).collect();
-    Failure::Refused(format!(
-        "the local Athena runs SELECT, WITH, VALUES, SHOW, DESCRIBE and EXPLAIN, not {}",
-        words.join(" ")
-    ))
+    Failure::Refused(format!("the local Athena runs SELECT, WITH, VALUES, SHOW, DESCRIBE and EXPLAIN, not {}", words.join(" ")))
 }
 
 /// Each table's own name, in lower case, and where it stands.
@@ -88,4 +85,3 @@ fn tables(query: &Query) -> Vec<(String, Position)> {
     });
     tables
 }
-

@@ -51,10 +51,7 @@ impl LakeTable {
                 .map(|partition| {
                     let values = partition.values.iter().zip(&key_fields);
                     let values = values.map(|(value, key)| ScalarValue::try_from_string(value.clone(), key.data_type()));
-                    Ok(PartitionFolder {
-                        values: values.collect::<Result<_>>()?,
-                        location: location(partition.location())?,
-                    })
+                    Ok(PartitionFolder { values: values.collect::<Result<_>>()?, location: location(partition.location())? })
                 })
                 .collect::<Result<_>>()?
         };
@@ -69,14 +66,14 @@ impl LakeTable {
     /// The files of the partitions that the filters leave.
     async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
         let names = self.key_names();
-        let on_keys: Vec<Expr> =
-            filters.iter().filter(|filter| prunes(&names, filter)).cloned().collect();
+        let on_keys: Vec<Expr> = filters.iter().filter(|filter| prunes(&names, filter)).cloned().collect();
         let kept = pruning::keep(state, self.schema.table_partition_cols(), &self.partitions, on_keys)?;
         let s3_root = self.s3_root.clone();
         let listed = tokio::task::spawn_blocking(move || {
             let mut files = Vec::new();
             for folder in kept {
-                for file in visible_files(&s3_root, &folder.location)? {
+                // Trino passes over empty files.
+                for file in visible_files(&s3_root, &folder.location)?.into_iter().filter(|file| file.size > 0) {
                     files.push(partitioned_file(&folder, file)?);
                 }
             }
@@ -128,9 +125,8 @@ impl TableProvider for LakeTable {
             environment.cache_manager.get_file_metadata_cache(),
         );
         let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
-        let source = ParquetSource::new(self.schema.clone())
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(reader));
+        let source =
+            ParquetSource::new(self.schema.clone()).with_table_parquet_options(options).with_parquet_file_reader_factory(Arc::new(reader));
         // A limit counts rows before a filter that the scan only helps with.
         let names = self.key_names();
         let limit = limit.filter(|_| filters.iter().all(|filter| prunes(&names, filter)));

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type, TimeUnit, TimestampMillisecondType,
-};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
@@ -46,9 +44,7 @@ impl Column {
             }
             DataType::Float64 => double(array.as_primitive::<Float64Type>().value(row)),
             DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row)),
-            DataType::Timestamp(_, zone) => {
-                timestamp(array.as_primitive::<TimestampMillisecondType>().value(row), zone.as_deref())
-            }
+            DataType::Timestamp(_, zone) => timestamp(array.as_primitive::<TimestampMillisecondType>().value(row), zone.as_deref()),
             DataType::Date32 => date(array.as_primitive::<Date32Type>().value(row)),
             DataType::List(_) => list(&array.as_list::<i32>().value(row))?,
             DataType::Struct(fields) => {
@@ -127,8 +123,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray,
-        TimestampMicrosecondArray, TimestampMillisecondArray,
+        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray,
+        TimestampMillisecondArray,
     };
     use arrow::datatypes::Int64Type;
 
@@ -158,10 +154,7 @@ mod tests {
         let micros = TimestampMicrosecondArray::from(vec![1_381_132_859_999_900]);
         assert_eq!(texts(micros), some(&["2013-10-07 08:00:59.999"]));
         let zoned = TimestampMillisecondArray::from(vec![1_381_132_859_999]);
-        assert_eq!(
-            texts(zoned.clone().with_timezone("America/New_York")),
-            some(&["2013-10-07 04:00:59.999 America/New_York"])
-        );
+        assert_eq!(texts(zoned.clone().with_timezone("America/New_York")), some(&["2013-10-07 04:00:59.999 America/New_York"]));
         assert_eq!(texts(zoned.with_timezone("+00:00")), some(&["2013-10-07 08:00:59.999 UTC"]));
     }
 

@@ -26,9 +26,7 @@ pub(super) fn by_name(work_groups: Vec<WorkGroup>) -> Result<BTreeMap<String, Wo
     let mut by_name = BTreeMap::from([(PRIMARY.to_owned(), primary)]);
     for work_group in work_groups {
         if let Some(location) = &work_group.output_location {
-            location
-                .parse::<S3Location>()
-                .map_err(|source| AthenaError::OutputLocation { work_group: work_group.name.clone(), source })?;
+            location.parse::<S3Location>().map_err(|source| AthenaError::OutputLocation { work_group: work_group.name.clone(), source })?;
         }
         by_name.insert(work_group.name.clone(), work_group);
     }

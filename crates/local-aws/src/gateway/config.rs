@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::athena::AthenaSeed;
 use crate::glue::{CrawlEndedHook, GlueSeed};
 use crate::s3::ObjectCreatedHook;
+use crate::s3::faults::Faults;
 
 /// Port, folder, resources and who is told of what happens.
 pub struct GatewayConfig {
@@ -18,6 +19,8 @@ pub struct GatewayConfig {
     pub buckets: Vec<String>,
     /// Told of every object created.
     pub on_object_created: ObjectCreatedHook,
+    /// What goes wrong in S3: nothing, but in tests of what depends on it.
+    pub faults: Faults,
     /// Database, table and crawlers of the template.
     pub glue: GlueSeed,
     /// Told of every crawl that ended.
@@ -37,6 +40,7 @@ impl GatewayConfig {
             data_dir,
             buckets: Vec::new(),
             on_object_created: Arc::new(|_| {}),
+            faults: Faults::default(),
             glue: GlueSeed::default(),
             on_crawl_ended: Arc::new(|_| {}),
             crawl_takes_at_least: Duration::ZERO,

@@ -77,9 +77,7 @@ impl Input {
 
     /// A text that must be there.
     pub(crate) fn string(&self, name: &str) -> Result<&str, ApiError> {
-        self.optional_string(name)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| self.invalid(format!("{name} is required.")))
+        self.optional_string(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.invalid(format!("{name} is required.")))
     }
 
     /// A text that may be missing.
@@ -154,9 +152,7 @@ impl Input {
 pub(crate) fn page<'a, T>(items: &'a [T], input: &Input, most: usize) -> Result<(&'a [T], Option<String>), ApiError> {
     let start = match input.optional_string("NextToken")? {
         None => 0,
-        Some(token) => {
-            token.parse::<usize>().map_err(|_| input.invalid(format!("NextToken {token:?} was not given out here.")))?
-        }
+        Some(token) => token.parse::<usize>().map_err(|_| input.invalid(format!("NextToken {token:?} was not given out here.")))?,
     };
     let start = start.min(items.len());
     let end = start.saturating_add(input.page_size("MaxResults", most)?).min(items.len());

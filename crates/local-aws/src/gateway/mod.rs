@@ -67,7 +67,7 @@ impl Gateway {
 
         let mut s3 = S3ServiceBuilder::new(store);
         s3.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
-        let services = serve::Services { s3: s3.build(), glue: glue.clone(), athena: athena.clone() };
+        let services = serve::Services { s3: s3.build(), faults: config.faults, glue: glue.clone(), athena: athena.clone() };
         let stopping = CancellationToken::new();
         let server = tokio::spawn(serve::serve(listener, services, stopping.clone(), GRACE));
         tracing::info!(%address, "S3, Glue and Athena are listening.");

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::json_protocol::{ApiError, ApiResult};
 use crate::athena::Athena;
 use crate::glue::Glue;
+use crate::s3::faults::Faults;
 
 /// The largest JSON request: Athena's longest query, escaped, with room to spare.
 const MAX_JSON_BODY: usize = 4 << 20;
@@ -31,6 +32,7 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 #[derive(Clone)]
 pub(super) struct Services {
     pub(super) s3: S3Service,
+    pub(super) faults: Faults,
     pub(super) glue: Glue,
     pub(super) athena: Athena,
 }
@@ -64,10 +66,7 @@ pub(super) async fn serve(listener: TcpListener, services: Services, stopping: C
     }
 }
 
-fn connection(
-    stream: TcpStream,
-    services: Services,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
+fn connection(stream: TcpStream, services: Services) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "A connection keeps Nagle's delay.");
     }
@@ -82,7 +81,7 @@ impl Services {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
         let target = request.headers().get(&TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()).into_owned());
         match target {
-            None => self.s3.call(request.map(Body::from)).await,
+            None => self.faults.call(&self.s3, request).await,
             Some(target) => {
                 let Ok(response) = self.answer_json(&target, request).await;
                 Ok(response)

@@ -55,9 +55,7 @@ pub(super) enum CrawlError {
 impl Target {
     pub(super) fn of(catalog: &Catalog, database: &str, table: &str, new_only: bool) -> Result<Self, CrawlError> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
-        let found: &Table = catalog
-            .find_table(&database, &table)
-            .ok_or_else(|| CrawlError::NoTable(format!("{database}.{table}")))?;
+        let found: &Table = catalog.find_table(&database, &table).ok_or_else(|| CrawlError::NoTable(format!("{database}.{table}")))?;
         Ok(Self {
             location: found.location().map(str::to_owned),
             columns: found.columns(),
@@ -71,13 +69,9 @@ impl Target {
 
     /// Looks into the newest file of each partition's folder; answers the partitions that are missing, sorted.
     pub(super) fn crawl(&self, s3_root: &Path) -> Result<Vec<Missing>, CrawlError> {
-        let location = self
-            .location
-            .as_deref()
-            .ok_or_else(|| CrawlError::NoLocation(format!("{}.{}", self.database, self.table)))?;
+        let location = self.location.as_deref().ok_or_else(|| CrawlError::NoLocation(format!("{}.{}", self.database, self.table)))?;
         let location: S3Location = location.parse()?;
-        let files = visible_files(s3_root, &location)
-            .map_err(|source| CrawlError::List { location: location.to_string(), source })?;
+        let files = visible_files(s3_root, &location).map_err(|source| CrawlError::List { location: location.to_string(), source })?;
 
         let mut folders: BTreeMap<Vec<String>, (String, &StoredFile)> = BTreeMap::new();
         for file in files.iter().filter(|file| file.key.ends_with(".parquet")) {

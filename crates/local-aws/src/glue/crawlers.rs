@@ -67,10 +67,8 @@ impl Glue {
         let id = uuid::Uuid::new_v4().to_string();
         let targets = self.change(|catalog| {
             let targets = targets(catalog.crawler(&name)?);
-            let targets: Result<Vec<_>, CrawlError> = targets
-                .iter()
-                .map(|target| Target::of(catalog, &target.database, &target.table, target.new_only))
-                .collect();
+            let targets: Result<Vec<_>, CrawlError> =
+                targets.iter().map(|target| Target::of(catalog, &target.database, &target.table, target.new_only)).collect();
             let crawler = catalog.crawler_mut(&name)?;
             if crawler.state != CrawlerState::Ready {
                 return Err(running(&name));
@@ -100,13 +98,8 @@ impl Glue {
         self.change(|catalog| {
             let crawler = catalog.crawler_mut(name)?;
             match crawler.state {
-                CrawlerState::Ready => Err(ApiError::new(
-                    "CrawlerNotRunningException",
-                    format!("Crawler with name {name} isn't running"),
-                )),
-                CrawlerState::Stopping => {
-                    Err(ApiError::new("CrawlerStoppingException", format!("Crawler with name {name} is stopping")))
-                }
+                CrawlerState::Ready => Err(ApiError::new("CrawlerNotRunningException", format!("Crawler with name {name} isn't running"))),
+                CrawlerState::Stopping => Err(ApiError::new("CrawlerStoppingException", format!("Crawler with name {name} is stopping"))),
                 CrawlerState::Running => {
                     crawler.state = CrawlerState::Stopping;
                     Ok(json!({}))
@@ -133,10 +126,7 @@ impl Glue {
         let wanted = input.strings("CrawlerNameList")?;
         let metrics: Vec<Value> = self.read(|catalog| {
             let crawlers = catalog.crawlers.iter();
-            crawlers
-                .filter(|(name, _)| wanted.is_empty() || wanted.contains(name))
-                .map(|(name, crawler)| crawler.metrics(name))
-                .collect()
+            crawlers.filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).map(|(name, crawler)| crawler.metrics(name)).collect()
         });
         let (metrics, token) = page(&metrics, input, 1000)?;
         Ok(json!({ "CrawlerMetricsList": metrics, "NextToken": token }))
@@ -245,8 +235,7 @@ impl Crawler {
     }
 
     fn metrics(&self, name: &str) -> Value {
-        let mut runtimes: Vec<f64> =
-            self.crawls.iter().filter_map(|crawl| Some((crawl.ended? - crawl.started).max(0.0))).collect();
+        let mut runtimes: Vec<f64> = self.crawls.iter().filter_map(|crawl| Some((crawl.ended? - crawl.started).max(0.0))).collect();
         let last = runtimes.last().copied().unwrap_or(0.0);
         runtimes.sort_by(f64::total_cmp);
         let median = runtimes.get(runtimes.len() / 2).copied().unwrap_or(0.0);
@@ -326,11 +315,7 @@ fn targets(crawler: &Crawler) -> Vec<DeclaredTarget> {
     let mut targets = Vec::new();
     for target in declared.and_then(Value::as_array).into_iter().flatten() {
         for table in target.get("Tables").and_then(Value::as_array).into_iter().flatten() {
-            targets.push(DeclaredTarget {
-                database: text(target.get("DatabaseName")),
-                table: text(Some(table)),
-                new_only,
-            });
+            targets.push(DeclaredTarget { database: text(target.get("DatabaseName")), table: text(Some(table)), new_only });
         }
     }
     targets

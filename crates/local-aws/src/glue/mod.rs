@@ -116,10 +116,7 @@ impl Glue {
             "StopCrawler" => self.stop_crawler(&input),
             "ListCrawls" => self.list_crawls(&input),
             "GetCrawlerMetrics" => self.get_crawler_metrics(&input),
-            other => Err(ApiError::new(
-                "UnknownOperationException",
-                format!("Glue's {other} is not served by the local stack."),
-            )),
+            other => Err(ApiError::new("UnknownOperationException", format!("Glue's {other} is not served by the local stack."))),
         }
     }
 

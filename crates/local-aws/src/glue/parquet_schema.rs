@@ -42,10 +42,8 @@ pub(super) fn check(bucket: &str, file: &StoredFile, columns: &[Column]) -> Resu
         let Some(column) = columns.iter().find(|column| column.name == field.name().to_lowercase()) else {
             return Err(Misfit::Unknown { file: name, column: field.name().clone() });
         };
-        let expected = arrow_type(&column.type_name).ok_or_else(|| Misfit::TableType {
-            column: column.name.clone(),
-            type_name: column.type_name.clone(),
-        })?;
+        let expected = arrow_type(&column.type_name)
+            .ok_or_else(|| Misfit::TableType { column: column.name.clone(), type_name: column.type_name.clone() })?;
         if !reads_as(field.data_type(), &expected) {
             return Err(Misfit::Type {
                 file: name,
@@ -60,7 +58,7 @@ pub(super) fn check(bucket: &str, file: &StoredFile, columns: &[Column]) -> Resu
 
 fn read_schema(name: &str, file: &StoredFile) -> Result<SchemaRef, Misfit> {
     let content = File::open(&file.path).map_err(|source| Misfit::Unreadable { file: name.to_owned(), source })?;
-    let metadata = ArrowReaderMetadata::load(&content, Default::default())
-        .map_err(|source| Misfit::NotParquet { file: name.to_owned(), source })?;
+    let metadata =
+        ArrowReaderMetadata::load(&content, Default::default()).map_err(|source| Misfit::NotParquet { file: name.to_owned(), source })?;
     Ok(metadata.schema().clone())
 }

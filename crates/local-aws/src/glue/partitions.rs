@@ -138,10 +138,8 @@ fn insert(table: &mut Table, given: Input) -> Result<&mut Partition, ApiError> {
     let values = given.strings("Values")?;
     let keys = table.partition_keys().len();
     if values.len() != keys {
-        return Err(given.invalid(format!(
-            "The number of partition keys ({keys}) does not match the number of partition values ({}).",
-            values.len()
-        )));
+        return Err(given
+            .invalid(format!("The number of partition keys ({keys}) does not match the number of partition values ({}).", values.len())));
     }
     let Err(position) = table.find(&values) else {
         return Err(ApiError::new("AlreadyExistsException", "Partition already exists."));

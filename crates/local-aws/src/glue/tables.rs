@@ -42,9 +42,8 @@ impl Glue {
     pub(super) fn get_tables(&self, input: &Input) -> ApiResult {
         let database = input.string("DatabaseName")?;
         input.refuse("Expression")?;
-        let tables: Vec<Value> = self.read(|catalog| {
-            Ok::<_, ApiError>(catalog.database(database)?.tables.values().map(|table| table.to_api(database)).collect())
-        })?;
+        let tables: Vec<Value> = self
+            .read(|catalog| Ok::<_, ApiError>(catalog.database(database)?.tables.values().map(|table| table.to_api(database)).collect()))?;
         let (tables, token) = page(&tables, input, 100)?;
         Ok(json!({ "TableList": tables, "NextToken": token }))
     }

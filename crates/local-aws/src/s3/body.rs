@@ -47,12 +47,14 @@ fn take_trailers(req: &mut S3Request<PutObjectInput>) -> S3Result<()> {
 }
 
 fn verify(input: &mut PutObjectInput, received: &Bytes) -> S3Result<()> {
-    let mut hasher = ChecksumHasher::default();
-    hasher.crc32 = input.checksum_crc32.as_ref().map(|_| Default::default());
-    hasher.crc32c = input.checksum_crc32c.as_ref().map(|_| Default::default());
-    hasher.crc64nvme = input.checksum_crc64nvme.as_ref().map(|_| Default::default());
-    hasher.sha1 = input.checksum_sha1.as_ref().map(|_| Default::default());
-    hasher.sha256 = input.checksum_sha256.as_ref().map(|_| Default::default());
+    // Only what was given is computed.
+    let mut hasher = ChecksumHasher {
+        crc32: input.checksum_crc32.as_ref().map(|_| Default::default()),
+        crc32c: input.checksum_crc32c.as_ref().map(|_| Default::default()),
+        crc64nvme: input.checksum_crc64nvme.as_ref().map(|_| Default::default()),
+        sha1: input.checksum_sha1.as_ref().map(|_| Default::default()),
+        sha256: input.checksum_sha256.as_ref().map(|_| Default::default()),
+    };
     hasher.update(received);
     let actual = hasher.finalize();
     let given = [

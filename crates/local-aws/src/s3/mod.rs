@@ -10,9 +10,10 @@
 
 mod body;
 mod event;
+pub mod faults;
 mod files;
-mod locks;
 mod location;
+mod locks;
 mod notification;
 mod recovery;
 mod sidecar;

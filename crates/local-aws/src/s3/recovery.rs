@@ -43,11 +43,7 @@ pub(super) fn recover(root: &Path) -> io::Result<Recovered> {
         }
     }
     if recovered != Recovered::default() {
-        tracing::info!(
-            removed = recovered.removed,
-            repaired = recovered.repaired,
-            "Settled the objects whose writing was cut off."
-        );
+        tracing::info!(removed = recovered.removed, repaired = recovered.repaired, "Settled the objects whose writing was cut off.");
     }
     Ok(recovered)
 }

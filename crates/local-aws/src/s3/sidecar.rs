@@ -44,8 +44,7 @@ fn stem(bucket: &str, key: &str) -> String {
 
 /// Whether names of this length fit into the file system.
 pub(super) fn fits(bucket: &str, key: &str) -> bool {
-    stem(bucket, key).len() + LONGEST_SUFFIX.len() <= MAX_FILE_NAME
-        && key.split('/').all(|part| part.len() <= MAX_FILE_NAME)
+    stem(bucket, key).len() + LONGEST_SUFFIX.len() <= MAX_FILE_NAME && key.split('/').all(|part| part.len() <= MAX_FILE_NAME)
 }
 
 /// Bucket and key of a sidecar's file name; nothing for any other file (uploads under way among them).

@@ -58,11 +58,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the folder, making it and the buckets as needed, after settling what a crash left half done.
-    pub fn open(
-        root: &Path,
-        buckets: &[String],
-        created: ObjectCreatedHook,
-    ) -> Result<(Self, Recovered), StoreError> {
+    pub fn open(root: &Path, buckets: &[String], created: ObjectCreatedHook) -> Result<(Self, Recovered), StoreError> {
         let folder = |source| StoreError::Folder { path: root.to_owned(), source };
         std::fs::create_dir_all(root).map_err(folder)?;
         let root = root.canonicalize().map_err(folder)?;
@@ -73,8 +69,7 @@ impl Store {
             }
             std::fs::create_dir_all(root.join(bucket)).map_err(folder)?;
         }
-        let files = FileSystem::new(&root)
-            .map_err(|error| StoreError::Open { path: root.clone(), source: S3Error::from(error) })?;
+        let files = FileSystem::new(&root).map_err(|error| StoreError::Open { path: root.clone(), source: S3Error::from(error) })?;
         let store = Self { files: Arc::new(files), root: root.into(), locks: KeyLocks::default(), created };
         Ok((store, recovered))
     }
@@ -136,10 +131,7 @@ impl Store {
         Ok(response)
     }
 
-    async fn complete(
-        &self,
-        req: S3Request<CompleteMultipartUploadInput>,
-    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    async fn complete(&self, req: S3Request<CompleteMultipartUploadInput>) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let CompleteMultipartUploadInput { bucket, key, if_match, if_none_match, .. } = &req.input;
         let (bucket, key) = (bucket.clone(), key.clone());
         self.check_target(&bucket, &key)?;
@@ -259,9 +251,7 @@ fn check_condition_kind(if_none_match: Option<&ETagCondition>) -> S3Result<()> {
 
 /// Runs a change in a task of its own: a client that hangs up (a function killed while it waits for the answer) must
 /// not stop it between the data and its ETag.
-async fn to_completion<T: Send + 'static>(
-    change: impl Future<Output = S3Result<T>> + Send + 'static,
-) -> S3Result<T> {
+async fn to_completion<T: Send + 'static>(change: impl Future<Output = S3Result<T>> + Send + 'static) -> S3Result<T> {
     tokio::spawn(change).await.map_err(S3Error::internal_error)?
 }
 
@@ -383,10 +373,7 @@ impl S3 for Store {
         self.files.list_buckets(req).await
     }
 
-    async fn get_bucket_location(
-        &self,
-        req: S3Request<GetBucketLocationInput>,
-    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+    async fn get_bucket_location(&self, req: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
         self.files.get_bucket_location(req).await
     }
 
@@ -402,10 +389,7 @@ impl S3 for Store {
         self.files.upload_part(req).await
     }
 
-    async fn upload_part_copy(
-        &self,
-        req: S3Request<UploadPartCopyInput>,
-    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+    async fn upload_part_copy(&self, req: S3Request<UploadPartCopyInput>) -> S3Result<S3Response<UploadPartCopyOutput>> {
         self.files.upload_part_copy(req).await
     }
 
@@ -413,10 +397,7 @@ impl S3 for Store {
         self.files.list_parts(req).await
     }
 
-    async fn abort_multipart_upload(
-        &self,
-        req: S3Request<AbortMultipartUploadInput>,
-    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    async fn abort_multipart_upload(&self, req: S3Request<AbortMultipartUploadInput>) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         self.files.abort_multipart_upload(req).await
     }
 }

@@ -110,16 +110,8 @@ impl Accumulator for Percentile {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let rank = self.percentile.unwrap_or(0.5) * self.values.len() as f64;
         let index = (rank.ceil() as usize).saturating_sub(1).min(self.values.len().saturating_sub(1));
-        let found = if self.values.is_empty() {
-            None
-        } else {
-            Some(*self.values.select_nth_unstable_by(index, f64::total_cmp).1)
-        };
-        Ok(if self.whole {
-            ScalarValue::Int64(found.map(|value| value as i64))
-        } else {
-            ScalarValue::Float64(found)
-        })
+        let found = if self.values.is_empty() { None } else { Some(*self.values.select_nth_unstable_by(index, f64::total_cmp).1) };
+        Ok(if self.whole { ScalarValue::Int64(found.map(|value| value as i64)) } else { ScalarValue::Float64(found) })
     }
 
     fn size(&self) -> usize {

@@ -69,8 +69,7 @@ impl ScalarUDFImpl for DateAdd {
                 Unit::Fixed(millis) => Ok(Some(value.saturating_add(count.saturating_mul(millis)))),
                 Unit::Days(days) => {
                     let wall_clock = instants::wall_clock(value, zone)?;
-                    let later = TimeDelta::try_days(count.saturating_mul(days))
-                        .and_then(|days| wall_clock.checked_add_signed(days));
+                    let later = TimeDelta::try_days(count.saturating_mul(days)).and_then(|days| wall_clock.checked_add_signed(days));
                     Ok(Some(instants::instant(in_range(later)?, zone)?))
                 }
                 Unit::Months(months) => {

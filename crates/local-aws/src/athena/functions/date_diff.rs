@@ -38,9 +38,7 @@ impl ScalarUDFImpl for DateDiff {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         match arguments {
-            [_, from, to] => {
-                Ok(vec![DataType::Utf8, instants::coerced(NAME, from)?, instants::coerced(NAME, to)?])
-            }
+            [_, from, to] => Ok(vec![DataType::Utf8, instants::coerced(NAME, from)?, instants::coerced(NAME, to)?]),
             _ => plan_err!("{NAME} takes a unit and two timestamps"),
         }
     }
@@ -66,9 +64,7 @@ impl ScalarUDFImpl for DateDiff {
                     let (from, to) = (instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?);
                     (to - from).num_milliseconds() / (days * DAY)
                 }
-                Unit::Months(months) => {
-                    whole_months(instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?) / months
-                }
+                Unit::Months(months) => whole_months(instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?) / months,
             }))
         });
         Ok(ColumnarValue::Array(Arc::new(differences.collect::<Result<Int64Array>>()?)))

@@ -119,7 +119,10 @@ mod tests {
 
     use super::*;
 
-    fn extreme(greatest: bool, batches: &[(&[Option<&str>], &[Option<i64>])]) -> ScalarValue {
+    /// Batches of values and their keys.
+    type Batch<'a> = (&'a [Option<&'a str>], &'a [Option<i64>]);
+
+    fn extreme(greatest: bool, batches: &[Batch<'_>]) -> ScalarValue {
         let mut best = Extreme { value: ScalarValue::Utf8(None), key: ScalarValue::Int64(None), greatest };
         for (values, keys) in batches {
             let values: ArrayRef = Arc::new(StringArray::from(values.to_vec()));
@@ -131,11 +134,8 @@ mod tests {
 
     #[test]
     fn nulls_count_in_the_value_but_not_in_the_key() {
-        let batches: [(&[Option<&str>], &[Option<i64>]); 3] = [
-            (&[Some("a"), Some("b")], &[Some(1), None]),
-            (&[Some("c")], &[None]),
-            (&[None, Some("d")], &[Some(7), Some(3)]),
-        ];
+        let batches: [Batch<'_>; 3] =
+            [(&[Some("a"), Some("b")], &[Some(1), None]), (&[Some("c")], &[None]), (&[None, Some("d")], &[Some(7), Some(3)])];
         assert_eq!(extreme(true, &batches), ScalarValue::Utf8(None));
         assert_eq!(extreme(false, &batches), ScalarValue::Utf8(Some("a".to_owned())));
         assert_eq!(extreme(true, &batches[..2]), ScalarValue::Utf8(Some("a".to_owned())));

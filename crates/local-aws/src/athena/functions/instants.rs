@@ -53,9 +53,7 @@ pub(super) fn instant(wall_clock: NaiveDateTime, zone: Tz) -> Result<i64> {
 pub(super) fn literal(function: &str, argument: Option<&ColumnarValue>) -> Result<String> {
     match argument {
         Some(ColumnarValue::Scalar(value)) => match value {
-            ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
-                Ok(text.clone())
-            }
+            ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => Ok(text.clone()),
             _ => plan_err!("{function} takes a text here"),
         },
         _ => plan_err!("{function} takes a literal text here"),
