@@ -103,11 +103,6 @@ impl Tickerlake {
         Self::start(&[&fixed, flags].concat())
     }
 
-    /// The lines that it has printed so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.stdout.lines.lock().unwrap().clone()
-    }
-
     /// Waits until what it printed shows something.
     pub(crate) fn wait_for<T>(&mut self, what: &str, look: impl Fn(&[String]) -> Option<T>) -> T {
         let deadline = Instant::now() + LIMIT;

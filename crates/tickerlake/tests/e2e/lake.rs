@@ -90,7 +90,8 @@ pub(crate) fn quarantine_files(data: &Path) -> Vec<PathBuf> {
 
 /// The finished files `<folder>/dt=…/*`.
 fn below(folder: &Path) -> Vec<PathBuf> {
-    let list = |folder: &Path| fs::read_dir(folder).map_or_else(|_| Vec::new(), |entries| entries.map(|entry| entry.unwrap().path()).collect());
+    let list =
+        |folder: &Path| fs::read_dir(folder).map_or_else(|_| Vec::new(), |entries| entries.map(|entry| entry.unwrap().path()).collect());
     let mut files: Vec<PathBuf> = list(folder).iter().flat_map(|day| list(day)).collect();
     files.retain(|file| !file.file_name().unwrap().to_str().unwrap().starts_with('.'));
     files.sort();
