@@ -5,6 +5,7 @@
 //! ones are null.
 
 use chrono::Datelike;
+use serde::de::Error;
 
 use crate::decimal::Decimal;
 use crate::quote::Quote;
@@ -79,7 +80,12 @@ const TOLERANCE_NANOS: i64 = 86_400_000_000_000;
 /// What this refuses is poison: it goes to quarantine. The rule is a pure function of the record
 /// and frozen (see the crate's documentation).
 pub fn from_record(value: Option<&[u8]>, kafka_millis: i64) -> Result<Quote<'_>, Poison> {
-    let quote: Quote<'_> = serde_json::from_slice(value.ok_or(Poison::Tombstone)?)?;
+    let value = value.ok_or(Poison::Tombstone)?;
+    let quote: Quote<'_> = serde_json::from_slice(value)?;
+    // serde reads a struct from an array of its fields' values too: a quote only as long as nobody moves a field.
+    if value.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Poison::Malformed(serde_json::Error::custom("an array, not an object")));
+    }
     check(&quote)?;
     let arrival = Timestamp::from_millis(kafka_millis).map(Timestamp::nanos);
     if arrival.is_some_and(|arrival| quote.fetched_at.nanos() > arrival.saturating_add(TOLERANCE_NANOS)) {
@@ -198,7 +204,7 @@ mod tests {
         let again = to_json(&quote).unwrap();
         assert_eq!(from_record(Some(&again), ARRIVAL).unwrap(), quote);
         let fields = serde_json::from_slice::<serde_json::Map<_, _>>(&again).unwrap();
-        assert_eq!(fields.len(), 36, "a field for every column but the six that are worked out: {fields:?}");
+        assert_eq!(fields.len(), crate::schema::COLUMNS.len() - 6, "a field for every column but the six that are worked out: {fields:?}");
     }
 
     #[test]
@@ -257,5 +263,15 @@ mod tests {
         }
         let twice = record("{}").replacen('{', r#"{"symbol":"MSFT","#, 1);
         assert!(matches!(from_record(Some(twice.as_bytes()), ARRIVAL), Err(Poison::Malformed(_))), "which symbol would it be?");
+    }
+
+    #[test]
+    fn values_without_names_are_poison() {
+        let nulls = "null,".repeat(25);
+        let time = "\"2022-08-17T10:18:24Z\"";
+        let values = format!(r#" ["AAPL","USD","172.61",null,{time},{nulls}{time},"alpaca",null,null]"#);
+        assert!(serde_json::from_str::<Quote<'_>>(&values).is_ok(), "serde alone would take it");
+        let told = from_record(Some(values.as_bytes()), ARRIVAL).unwrap_err().to_string();
+        assert_eq!(told, "not a quote: an array, not an object");
     }
 }
