@@ -96,7 +96,7 @@ pub(crate) struct LocalArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
     pub(crate) every: Duration,
     /// How fast a replay goes: a factor such as 60x, or max
-    #[arg(long, value_name = "SPEED", default_value = "max")]
+    #[arg(long, value_name = "SPEED", value_parser = speed, allow_hyphen_values = true, default_value = "max")]
     pub(crate) speed: String,
     /// The folder of everything that is kept
     #[arg(long, value_name = "DIR", default_value = ".tickerlake")]
@@ -193,6 +193,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     millis.filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(|| FORM.to_owned())
 }
 
+/// Checks `60x` or `max`; the function that replays reads it.
+fn speed(text: &str) -> Result<String, String> {
+    let factor = || text.strip_suffix('x')?.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+    if text == "max" || factor().is_some() { Ok(text.to_owned()) } else { Err("not max, or a factor above 0 such as 60x".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -210,6 +216,16 @@ mod tests {
         assert_eq!(duration("2m").unwrap(), Duration::from_secs(120));
         for text in ["", "5", "s", "0s", "1.5s", "-1s", "99999999999999999999s", "1d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn speeds_are_checked() {
+        for text in ["max", "60x", "0.5x"] {
+            assert_eq!(speed(text).unwrap(), text);
+        }
+        for text in ["", "x", "fast", "60", "0x", "-1x", "infx", "NaNx"] {
+            assert!(speed(text).is_err(), "{text}");
         }
     }
 }

@@ -38,6 +38,13 @@ impl Failure {
         Self { text: what.to_string(), usage: true }
     }
 
+    /// The command line cannot be read. Of clap's text, what is wrong: the usage that follows takes a screen.
+    pub(crate) fn command_line(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let wrong = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        Self::usage(format_args!("{wrong}; --help tells more"))
+    }
+
     /// 2 for usage, 1 for the rest.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.usage { 2 } else { 1 })

@@ -25,7 +25,12 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are what was asked for.
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(error) => return fail(&Failure::command_line(&error)),
+    };
     // What the local parts log is for whoever mends them; what the user needs to know is printed.
     let filter = EnvFilter::try_from_env("TICKERLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -38,11 +43,13 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("tickerlake: {failure}");
-            failure.exit_code()
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("tickerlake: {failure}");
+    failure.exit_code()
 }
 
 async fn run(command: Command) -> Result<(), Failure> {

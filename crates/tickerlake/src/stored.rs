@@ -75,7 +75,8 @@ impl Stored {
         stored.files = files.collect();
         let lineages: Vec<Lineage> = stream::iter(stored.files.clone().into_iter().enumerate())
             .map(|(file, key)| async move { lineage(lake, file, &key).await })
-            .buffer_unordered(AT_ONCE)
+            // In the files' order, so that two audits of one lake read the same.
+            .buffered(AT_ONCE)
             .try_collect()
             .await?;
         for (log, offset, file) in lineages.into_iter().flatten() {

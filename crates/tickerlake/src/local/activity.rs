@@ -167,21 +167,33 @@ impl Activity {
 
     fn failed(&self, function: &str, outcome: &Outcome) {
         let Some((kind, message)) = outcome.error() else { return };
-        let line = message.lines().next().unwrap_or_default().trim_start_matches("Error: ").trim_matches('"').to_owned();
+        let line = reason(outcome, &message);
+        // A function that cannot start has a bad setting, which no retry mends.
+        let fatal = matches!(outcome, Outcome::InitError { .. }) || self.one_shot && function == "fetch-quotes" && kind == "NonRetryable";
         let mut state = self.state();
         state.counts.errors += 1;
         let told = (function.to_owned(), line.clone());
-        if !state.latest_failure.contains(&told) {
+        if !fatal && !state.latest_failure.contains(&told) {
             state.latest_failure.retain(|(name, _)| name != function);
             state.latest_failure.push(told);
             state.notices.push(format!("{function} failed: {line} ({kind}); it is tried again"));
         }
         drop(state);
-        // A function that cannot start has a bad setting, which no retry mends.
-        if matches!(outcome, Outcome::InitError { .. }) || self.one_shot && function == "fetch-quotes" && kind == "NonRetryable" {
+        if fatal {
             self.fatal.send_replace(Some(format!("{function} failed: {line}")));
         }
     }
+}
+
+/// Why an invocation failed, in one line. A process that ended before its first event has said so only on its stderr.
+fn reason(outcome: &Outcome, message: &str) -> String {
+    let last_words = match outcome {
+        Outcome::InitError { error_type, stderr, .. } if error_type == "Runtime.ExitError" => stderr.lines().last(),
+        _ => None,
+    };
+    let line = last_words.or_else(|| message.lines().next()).unwrap_or_default().trim_start_matches("Error: ");
+    // A `main` that fails prints its error as Rust writes a string.
+    serde_json::from_str(line).unwrap_or_else(|_| line.to_owned())
 }
 
 impl Observer for Activity {
