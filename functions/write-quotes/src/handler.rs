@@ -102,6 +102,9 @@ impl Handler {
                 }
             }
         }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         tracing::info!(
             records = summary.records,
             rows = summary.rows,
@@ -111,7 +114,7 @@ impl Handler {
             files = summary.files.len(),
             "The batch was stored."
         );
-        failure.map_or(Ok(summary), Err)
+        Ok(summary)
     }
 
     async fn write(&self, batch: &Batch<'_>, until: Instant) -> Result<Written, WriteError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -38,9 +39,12 @@ pub enum Condition<'a> {
     Version(&'a str),
 }
 
-/// How often a write that S3 asks to be repeated (409: another conditional write to the key is
-/// under way) is repeated here; the SDK repeats everything else that can be.
-const CONFLICT_TRIES: usize = 5;
+/// How often a write is tried that came back neither done nor refused: S3 asked for a repetition (409: another
+/// conditional write to the key is under way), or answered with a success that is none. The SDK repeats what else can be.
+const TRIES: u32 = 5;
+
+/// The pause before the second try; each later one is twice as long. A write under way takes some tenths of a second.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Store {
     /// The bucket, through a client.
@@ -103,19 +107,22 @@ impl Store {
             };
             tries += 1;
             match request.send().await {
-                // A 200 may carry an error in its body, which the SDK does not look for here: only an ETag is success.
+                // Only an ETag is success. Whether the object was written without one, the next try tells: its
+                // condition fails if it was.
                 Ok(output) => match output.e_tag {
                     Some(version) => return Ok(Put::Written(version)),
+                    None if tries < TRIES => {}
                     None => return Err(self.unusable(OPERATION, key, "the answer has no ETag")),
                 },
                 Err(error) => match (status(&error), condition) {
                     (Some(412), _) => return Ok(Put::ConditionFailed),
                     // S3's answer to If-Match on a missing key.
                     (Some(404), Condition::Version(_)) if error.code() != Some("NoSuchBucket") => return Ok(Put::ConditionFailed),
-                    (Some(409), _) if tries < CONFLICT_TRIES => {}
+                    (Some(409), _) if tries < TRIES => {}
                     _ => return Err(self.failed(OPERATION, key, error)),
                 },
             }
+            tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
         }
     }
 
@@ -133,7 +140,9 @@ impl Store {
                 None => DisplayErrorContext(&error).to_string(),
             },
         };
-        let retryable = status.is_none_or(|status| status >= 500 || status == 429 || status == 409);
+        // A 200 may carry an error in its body, which the SDK finds. S3 says 400 when it has waited too long for a body.
+        let retryable = status.is_none_or(|status| !(400..500).contains(&status) || status == 429 || status == 409)
+            || error.code() == Some("RequestTimeout");
         StoreError { operation, bucket: self.bucket.clone(), key: key.to_owned(), reason, retryable, source: Some(Box::new(error)) }
     }
 

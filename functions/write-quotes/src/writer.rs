@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use quotes::calendar::Calendar;
 use quotes::keys;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Record};
 use crate::error::WriteError;
 use crate::parquet::{self, LAST_OFFSET};
 use crate::protocol::{Answer, Covered, File, Known, Protocol, Quarantine, Step};
@@ -93,28 +93,37 @@ async fn quarantine(store: &Store, batch: &Batch<'_>, records: &[(i64, Quarantin
     stream::iter(records)
         .map(|(offset, reason)| async move {
             // The protocol names only offsets at hand.
-            let Some(record) = batch.record(*offset) else { return Ok(()) };
-            let key = quarantine::key(&batch.log, record, *reason);
-            let object = quarantine::Object::new(&batch.log, record, *reason);
-            tracing::warn!(key, reason = object.reason, detail = object.detail, "A record went to quarantine.");
-            let json = serde_json::to_vec(&object).map_err(|source| WriteError::Json { key: key.clone(), source })?;
-            let timestamp = record.raw.timestamp.to_string();
-            let metadata = HashMap::from([(TIMESTAMP.to_owned(), timestamp.clone())]);
-            let put = store.put(&key, json.clone(), "application/json", metadata.clone(), Condition::Absent).await?;
-            // Something there already: an earlier try's, or, where the log began again, another
-            // record's of this offset, which Kafka's timestamp tells apart.
-            if put == Put::ConditionFailed
-                && let Some(there) = store.metadata(&key).await?
-                && there.get(TIMESTAMP) != Some(&timestamp)
-            {
-                let key = quarantine::key(&batch.log, record, Quarantine::OffsetReused);
-                store.put(&key, json, "application/json", metadata, Condition::Absent).await?;
+            match batch.record(*offset) {
+                Some(record) => quarantine_one(store, batch, record, *reason).await,
+                None => Ok(()),
             }
-            Ok(())
         })
         .buffer_unordered(QUARANTINE_AT_ONCE)
         .try_collect()
         .await
+}
+
+async fn quarantine_one(store: &Store, batch: &Batch<'_>, record: &Record<'_>, reason: Quarantine) -> Result<(), WriteError> {
+    let key = quarantine::key(&batch.log, record, reason);
+    let object = quarantine::Object::new(&batch.log, record, reason);
+    tracing::warn!(key, reason = object.reason, detail = object.detail, "A record went to quarantine.");
+    let json = serde_json::to_vec(&object).map_err(|source| WriteError::Json { key: key.clone(), source })?;
+    let timestamp = record.raw.timestamp.to_string();
+    let metadata = HashMap::from([(TIMESTAMP.to_owned(), timestamp.clone())]);
+    while store.put(&key, json.clone(), "application/json", metadata.clone(), Condition::Absent).await? == Put::ConditionFailed {
+        // Something there already: an earlier try's, or, where the log began again, another
+        // record's of this offset, which Kafka's timestamp tells apart.
+        let Some(there) = store.metadata(&key).await? else {
+            // Nothing there after all: the record is not safe before S3 says that it wrote it.
+            continue;
+        };
+        if there.get(TIMESTAMP) != Some(&timestamp) {
+            let key = quarantine::key(&batch.log, record, Quarantine::OffsetReused);
+            store.put(&key, json, "application/json", metadata, Condition::Absent).await?;
+        }
+        break;
+    }
+    Ok(())
 }
 
 async fn write_file(store: &Store, batch: &Batch<'_>, file: &File, calendar: &mut Calendar) -> Result<Answer<Version>, WriteError> {
