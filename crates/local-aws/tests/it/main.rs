@@ -4,6 +4,7 @@
 
 mod athena;
 mod broker;
+mod faults;
 mod gateway;
 mod glue;
 mod lambda;
