@@ -143,10 +143,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub(crate) format: TableFormat,
     /// A named query of the template instead of SQL
-    #[arg(long, value_name = "NAMED_QUERY", conflicts_with = "sql", required_unless_present = "sql")]
+    #[arg(long, value_name = "NAMED_QUERY", conflicts_with = "sql")]
     pub(crate) name: Option<String>,
     /// The SQL
-    #[arg(value_name = "SQL")]
+    #[arg(value_name = "SQL", required_unless_present = "name")]
     pub(crate) sql: Option<String>,
 }
 

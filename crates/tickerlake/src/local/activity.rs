@@ -168,8 +168,7 @@ impl Activity {
     fn failed(&self, function: &str, outcome: &Outcome) {
         let Some((kind, message)) = outcome.error() else { return };
         let line = reason(outcome, &message);
-        // A function that cannot start has a bad setting, which no retry mends.
-        let fatal = matches!(outcome, Outcome::InitError { .. }) || self.one_shot && function == "fetch-quotes" && kind == "NonRetryable";
+        let fatal = cannot_start(outcome) || self.one_shot && function == "fetch-quotes" && kind == "NonRetryable";
         let mut state = self.state();
         state.counts.errors += 1;
         let told = (function.to_owned(), line.clone());
@@ -182,6 +181,19 @@ impl Activity {
         if fatal {
             self.fatal.send_replace(Some(format!("{function} failed: {line}")));
         }
+    }
+}
+
+/// Whether a function has said why it cannot start: a bad setting, which no retry mends. One that was killed while it
+/// started, or was too slow, has said nothing and is tried again, as on Lambda.
+fn cannot_start(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::InitError { error_type, stderr, .. } => match error_type.as_str() {
+            "Init.Timeout" => false,
+            "Runtime.ExitError" => !stderr.is_empty(),
+            _ => true,
+        },
+        _ => false,
     }
 }
 
