@@ -1,4 +1,4 @@
-//! `kill -9` at any moment: started again on the same folder, it goes on, and nothing is lost or doubled.
+//! `kill -9` at any moment, of the command or of a function: it goes on, and nothing is lost or doubled.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -68,16 +68,45 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
         assert_eq!(processes::orphans_with(&endpoint), [], "{moment:?}");
     }
 
-    assert_eq!(number(&data, "SELECT count(*) FROM quotes"), QUOTES as u64);
-    assert_eq!(number(&data, "SELECT count(DISTINCT event_time_ns) FROM quotes"), QUOTES as u64);
+    assert_once(&data, &recording);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_functions_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("quotes.csv"));
+    let recording = Recording::plain(2_000);
+    recording.write_csv(&file);
+    let replay = ["--source", "replay", "--replay-file", file.to_str().unwrap(), "--every", "100ms", "--speed", "300x", "--until-drained"];
+    let mut local = Tickerlake::local(&data, &replay);
+    let mut killed = Vec::new();
+    for round in 1..=3 {
+        // Another process of each, at work or frozen between two invocations.
+        for function in ["write-quotes", "fetch-quotes"] {
+            let next =
+                eventually(function, || local.children().into_iter().find(|child| child.name == function && !killed.contains(child)));
+            next.kill();
+            killed.push(next);
+        }
+        local.wait_for_counts("more rows", |counts| counts.rows >= round * 200);
+    }
+    local.finish().succeeded();
+    assert_once(&data, &recording);
+}
+
+/// The lake has each of the recording's quotes once.
+fn assert_once(data: &Path, recording: &Recording) {
+    let quotes = recording.rows.len() as u64;
+    assert_eq!(number(data, "SELECT count(*) FROM quotes"), quotes);
+    assert_eq!(number(data, "SELECT count(DISTINCT event_time_ns) FROM quotes"), quotes);
     let events = |rows: &[lake::Row]| rows.iter().map(|row| lake::number(row, "event_time_ns")).collect::<BTreeSet<_>>();
-    assert!(events(&lake::rows(&data)) == events(&recording.rows), "the file's quotes, and no others");
+    assert!(events(&lake::rows(data)) == events(&recording.rows), "the file's quotes, and no others");
 
     // Neither the lake nor Kafka has anything twice: its logs together are as long as the file.
-    let report = sound_audit(&data);
-    assert_eq!((report["rows"].as_u64(), report["quarantined"].as_u64()), (Some(QUOTES as u64), Some(0)), "{report:#}");
+    let report = sound_audit(data);
+    assert_eq!((report["rows"].as_u64(), report["quarantined"].as_u64()), (Some(quotes), Some(0)), "{report:#}");
     let ends = report["logs"].as_array().unwrap().iter().map(|log| log["kafka"][1].as_u64().unwrap());
-    assert_eq!(ends.sum::<u64>(), QUOTES as u64, "{report:#}");
+    assert_eq!(ends.sum::<u64>(), quotes, "{report:#}");
 }
 
 /// Rows on the disk. A file that was being written when the command was killed may be cut short: it is not counted.

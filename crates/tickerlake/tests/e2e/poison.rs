@@ -60,6 +60,13 @@ fn quote(changes: Value) -> Value {
     quote
 }
 
+/// An object with one more field, deeper than a parser that recurses could follow.
+fn deep(object: &Value) -> String {
+    let fields = object.to_string();
+    let comma = if fields == "{}" { "" } else { "," };
+    format!("{}{comma}\"deep\":{}1{}}}", fields.trim_end_matches('}'), "{\"a\":".repeat(50_000), "}".repeat(50_000))
+}
+
 /// A quote's values without their names, in the order of the table.
 fn positional() -> String {
     let quote = quote(json!({}));
@@ -83,10 +90,10 @@ fn poisons() -> Vec<Record> {
         Record::poison("invalid type", "[1,2,3]"),
         Record::poison("invalid type", "null"),
         Record::poison("an object", positional()),
-        Record::poison("", b"\xff\xfe\x00 not UTF-8".to_vec()),
+        Record::poison("expected value", b"\xff\xfe\x00 not UTF-8".to_vec()),
         Record::poison("invalid unicode code point", [b"{\"symbol\":\"".as_slice(), b"AA\xffPL", b"\",\"currency\":\"USD\"}"].concat()),
         Record::poison("invalid type", [vec![b'['; 100_000], vec![b']'; 100_000]].concat()),
-        Record::poison("recursion limit", format!("{{\"deep\":{}1{}}}", "{\"a\":".repeat(50_000), "}".repeat(50_000))),
+        Record::poison("missing field `symbol`", deep(&json!({}))),
         Record::poison("not a quote", vec![b'x'; 1_000_000]),
         poison("conditions", json!({"conditions": "c".repeat(900_000)})),
         poison("price: 0 is not above 0", json!({"price": "0"})),
@@ -121,12 +128,15 @@ fn poisons() -> Vec<Record> {
 /// Quotes with whatever a quote can bring along.
 fn oddities(cluster: &str) -> Vec<Record> {
     let plain = || Record::quote(&quote(json!({})));
+    let mut nested = plain();
+    nested.value = Some(deep(&quote(json!({}))).into_bytes());
     let mut unkeyed = plain();
     unkeyed.key = None;
     vec![
         plain(),
         plain().with("kafka_cluster", Some(cluster.as_bytes())),
         Record::quote(&quote(json!({"mood": {"calm": [1, 2, {"deep": "er"}]}, "bid": "0", "conditions": "@,\"T\""}))),
+        nested,
         unkeyed,
         plain().with("kafka_cluster", None),
         plain().with("kafka_cluster", Some(b"../../../etc/passwd---")),

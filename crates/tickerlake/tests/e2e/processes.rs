@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A process, told from a later one with the same id by its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,12 @@ impl Process {
     /// Whether it has ended. One that only waits to be waited for has.
     pub(crate) fn is_gone(&self) -> bool {
         stat(self.pid).is_none_or(|now| now.started != self.started || matches!(now.state, 'Z' | 'X'))
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&self) {
+        // It may have ended by itself.
+        let _ = kill_process(self.pid, Signal::KILL);
     }
 }
 
