@@ -177,7 +177,7 @@ impl Recording {
                 "event_time_ns" => exact.timestamp_nanos_opt().unwrap().to_string(),
                 name if NOT_READ.contains(&name) || name == "dt" => "not to be believed".to_owned(),
                 // The first line has everything, the second nothing, the others something else each.
-                name if i == 0 || i > 1 && (i * 7 + j * 3) % 5 != 0 => value(name, kind, i, j, fetched_at),
+                name if i == 0 || i > 1 && !(i * 7 + j * 3).is_multiple_of(5) => value(name, kind, i, j, fetched_at),
                 _ => String::new(),
             };
             let is_read = !NOT_READ.contains(name) && !["dt", "event_time", "fetched_at"].contains(name);
@@ -204,7 +204,7 @@ fn value(name: &str, kind: Kind, i: usize, j: usize, fetched_at: DateTime<Utc>) 
         (_, Kind::Timestamp) => shown(fetched_at - seconds, SecondsFormat::Secs),
         (_, Kind::BigInt) => [0, 1, i64::MAX, i64::try_from(i * j).unwrap()][i % 4].to_string(),
         (_, Kind::Int) => [60, 1, 0, i32::MAX][i % 4].to_string(),
-        (_, Kind::Decimal) if i % 2 == 0 => AWKWARD[(i / 2 + j) % AWKWARD.len()].to_owned(),
+        (_, Kind::Decimal) if i.is_multiple_of(2) => AWKWARD[(i / 2 + j) % AWKWARD.len()].to_owned(),
         (_, Kind::Decimal) => format!("{}.{:06}", i * 1_000 + j, i * j * 7_919 % 1_000_000),
         (name, Kind::Text) => unreachable!("{name}"),
     }
