@@ -35,6 +35,20 @@ test: needs-rust needs-python build test-template ## Run every test; ARGS goes t
 test-template: needs-python $(VENV)/.installed ## Test template.yaml alone
 	$(VENV)/bin/python -m unittest discover --start-directory $(TEMPLATE_TESTS) --top-level-directory .
 
+# The functions are built as they deploy. The driver is built as the tests are: what it times are other processes.
+.PHONY: bench
+bench: needs-rust needs-python $(VENV)-bench/.installed ## Measure write-quotes beside the same function in Python; takes minutes
+	cargo build --release --locked --package write-quotes --package benches --bin write-quotes --bin decode
+	cargo bench --workspace --locked --profile dev --bench side_by_side -- \
+	  --binaries $(abspath $(TARGET_DIR))/release --python $(abspath $(VENV)-bench)/bin/python $(ARGS)
+
+# A venv of its own: aws-sam-cli wants another boto3.
+$(VENV)-bench/.installed: benches/requirements.txt
+	$(MAKE) --no-print-directory needs-python
+	python3 -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 .PHONY: lint
 lint: lint-rust lint-template lint-dependencies ## Check the format, the code, the template and the dependencies
 
@@ -78,7 +92,7 @@ $(VENV)/.installed: requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove what was built and the local stack's data
-	rm -rf .aws-sam .tickerlake .venv
+	rm -rf .aws-sam .tickerlake .venv .venv-bench
 	cargo clean
 
 .PHONY: needs-rust needs-python

@@ -4,12 +4,19 @@ mod kafka;
 mod ledger;
 mod report;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use local_aws::broker::Broker;
+use local_aws::kafka::{KafkaConfig, RealKafka};
+use local_aws::mapping::Security;
+use quotes::cluster::UNKNOWN_CLUSTER;
+use quotes::keys::LogId;
 
 use crate::cli::{AuditArgs, AuditFormat};
+use crate::data_folder::{DataFolder, REAL_KAFKA};
 use crate::failure::Failure;
+use crate::kafka::{Cluster, Role};
 use crate::lake::Visit;
 use crate::stored::{self, Stored};
 use kafka::Offsets;
@@ -36,39 +43,69 @@ async fn audit(visit: &Visit) -> Result<ledger::Audit, Failure> {
     // Kafka's offsets first: what is produced later is not this audit's.
     let offsets = kafka_offsets(visit).await?;
     if visit.running.is_some() {
-        wait_for_watermarks(visit, offsets.as_ref()).await?;
+        wait_for_watermarks(visit, &offsets).await?;
     }
     let stored = Stored::read(&visit.lake).await?;
-    Ok(ledger::compare(&stored, offsets.as_ref()))
+    Ok(ledger::compare(&stored, &offsets))
 }
 
-/// The offsets of the running stack's cluster, of the broker that lies at rest in the data folder,
-/// or of the cluster that the environment names; `None` where there is none to ask.
-async fn kafka_offsets(visit: &Visit) -> Result<Option<Offsets>, Failure> {
-    if let Some(running) = &visit.running {
-        return kafka::offsets(running.kafka.clone()).await.map(Some);
+/// The offsets of the running stack's cluster, of the cluster that the environment names, or of the brokers that lie at rest
+/// in the data folder; none where there is none to ask.
+async fn kafka_offsets(visit: &Visit) -> Result<Vec<Offsets>, Failure> {
+    if let Some(stack) = &visit.running {
+        return Ok(vec![kafka::offsets(Cluster::of_stack(stack, Role::Consumer)?).await?]);
     }
-    if let Some(servers) = crate::kafka::servers_of_environment() {
-        return kafka::offsets(servers).await.map(Some);
+    if let Some(cluster) = Cluster::of_environment()? {
+        return Ok(vec![kafka::offsets(cluster).await?]);
     }
-    let Some(folder) = visit.folder.as_ref().map(|folder| folder.path().join("kafka")).filter(|folder| folder.join("kafka.db").is_file())
-    else {
+    let Some(data) = visit.folder.as_ref().map(DataFolder::path) else { return Ok(Vec::new()) };
+    let mut offsets = Vec::new();
+    // Both, if the folder was used with both.
+    offsets.extend(of_embedded_at_rest(&data.join("kafka")).await?);
+    offsets.extend(of_real_at_rest(data).await?);
+    Ok(offsets)
+}
+
+async fn of_embedded_at_rest(folder: &Path) -> Result<Option<Offsets>, Failure> {
+    if !folder.join("kafka.db").is_file() {
         return Ok(None);
-    };
-    let broker = Broker::start(&folder, 0, &[]).await;
+    }
+    let broker = Broker::start(folder, 0, &[]).await;
     let broker = broker.map_err(|error| Failure::new("the embedded broker's log cannot be opened", error))?;
-    let offsets = kafka::offsets(broker.bootstrap_servers()).await;
+    let offsets = kafka::offsets(Cluster { servers: broker.bootstrap_servers(), security: Security::Plaintext }).await;
     broker.stop().await;
     offsets.map(Some)
 }
 
-async fn wait_for_watermarks(visit: &Visit, offsets: Option<&Offsets>) -> Result<(), Failure> {
+/// Starts Apache Kafka once more, to ask it: nobody else can say what its log holds.
+async fn of_real_at_rest(data: &Path) -> Result<Option<Offsets>, Failure> {
+    let folder = data.join(REAL_KAFKA);
+    if !folder.join("cluster-id").is_file() {
+        return Ok(None);
+    }
+    let config =
+        KafkaConfig { port: 0, nodes: 1, topics: Vec::new(), consumer_group: String::new(), replay: false, logs: data.join("logs") };
+    let kafka = RealKafka::start(&folder, &config).await;
+    let kafka = kafka.map_err(|error| Failure::new("Kafka cannot be started to be asked for its offsets", error))?;
+    let access = kafka.access();
+    let cluster = Cluster { servers: kafka.bootstrap_servers(), security: access.security(&access.consumer) };
+    let offsets = kafka::offsets(cluster).await;
+    kafka.stop().await;
+    offsets.map(Some)
+}
+
+async fn wait_for_watermarks(visit: &Visit, offsets: &[Offsets]) -> Result<(), Failure> {
     let since = Instant::now();
-    let Some(offsets) = offsets else { return Ok(()) };
+    let partitions =
+        || offsets.iter().flat_map(|offsets| offsets.partitions.iter().map(move |(partition, range)| (offsets, partition, range)));
     loop {
         let watermarks = stored::watermarks(&visit.lake).await?;
-        let reached = offsets.partitions.iter().all(|(partition, range)| {
-            let of_partition = watermarks.iter().filter(|(log, _)| log.topic == offsets.topic && log.partition == *partition);
+        let reached = partitions().all(|(offsets, partition, range)| {
+            // Records without an id are under another name, and share the partition's offsets.
+            let is_its = |log: &LogId| {
+                log.topic == offsets.topic && log.partition == *partition && [&*offsets.cluster, UNKNOWN_CLUSTER].contains(&&*log.cluster)
+            };
+            let of_partition = watermarks.iter().filter(|(log, _)| is_its(log));
             of_partition.map(|(_, watermark)| watermark.next).max().unwrap_or(0) >= range.end
         });
         if reached || since.elapsed() > PATIENCE {

@@ -101,8 +101,8 @@ pub(crate) struct LocalArgs {
     /// The folder of everything that is kept
     #[arg(long, value_name = "DIR", default_value = ".tickerlake")]
     pub(crate) data: PathBuf,
-    /// The Kafka cluster: embedded, or the HOST:PORT of your own broker
-    #[arg(long, value_name = "embedded|HOST:PORT", default_value = "embedded")]
+    /// The Kafka cluster: embedded, real for Apache Kafka (needs Java and Maven), or the HOST:PORT of your own
+    #[arg(long, value_name = "embedded|real|HOST:PORT", default_value = "embedded")]
     pub(crate) kafka: String,
     /// Keep the template's schedule, batch windows and delays instead of quick ones
     #[arg(long)]
@@ -116,7 +116,7 @@ pub(crate) struct LocalArgs {
     /// The port of the AWS endpoint on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 9470)]
     pub(crate) port: u16,
-    /// The port of the embedded Kafka broker on 127.0.0.1; 0 takes a free one
+    /// The port of the embedded or real Kafka broker on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 9492)]
     pub(crate) kafka_port: u16,
     /// Another template than the one in this folder

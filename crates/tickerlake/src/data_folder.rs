@@ -23,6 +23,19 @@ pub(crate) struct Endpoints {
     pub(crate) aws: SocketAddr,
     /// Kafka's bootstrap servers.
     pub(crate) kafka: String,
+    /// Whose Kafka it is.
+    pub(crate) broker: Broker,
+}
+
+/// Whose Kafka a stack uses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Broker {
+    /// The stack's, in its process.
+    Embedded,
+    /// The stack's, Apache Kafka with its data in this folder.
+    Real(PathBuf),
+    /// The user's own.
+    Own,
 }
 
 /// What a question to a folder finds there.
@@ -33,6 +46,9 @@ pub(crate) enum Occupied {
     /// A running stack.
     By(Endpoints),
 }
+
+/// Where Apache Kafka has its data in a data folder.
+pub(crate) const REAL_KAFKA: &str = "kafka-real";
 
 /// How long another question to the same folder may take before one gives up.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use local_aws::template::Deployment;
 use quotes::{keys, schema};
 
 use crate::cli::LakeArgs;
-use crate::data_folder::{DataFolder, Endpoints, Occupied};
+use crate::data_folder::{Broker, DataFolder, Endpoints, Occupied};
 use crate::deployment;
 use crate::failure::Failure;
 use crate::rows::Rows;
@@ -60,7 +60,7 @@ impl Visit {
                 let gateway = Gateway::start(deployment::gateway_config(folder.path(), &template)).await;
                 let gateway =
                     gateway.map_err(|error| Failure::new(format_args!("cannot open the lake in {}", args.data.display()), error))?;
-                let endpoints = Endpoints { aws: gateway.address(), kafka: String::new() };
+                let endpoints = Endpoints { aws: gateway.address(), kafka: String::new(), broker: Broker::Embedded };
                 let lake = Lake::at(&endpoints, &template).await?;
                 Ok(Self { lake, running: None, folder: Some(folder), gateway: Some(gateway) })
             }

@@ -3,6 +3,7 @@
 mod activity;
 mod display;
 mod freshness;
+mod kafka;
 mod plan;
 mod stack;
 

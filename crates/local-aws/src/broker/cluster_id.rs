@@ -8,7 +8,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// The id in the file, or a new one that is there from now on: a random uuid as 22 characters of base64url, as Kafka makes them.
-pub(super) fn load(path: &Path) -> Result<String, Error> {
+pub(crate) fn load(path: &Path) -> Result<String, Error> {
     let failed = |what, source| Error::File { what, path: path.to_owned(), source };
     match std::fs::read_to_string(path) {
         Ok(text) => match text.trim_end() {

@@ -7,7 +7,7 @@
 //! offset is stored but never given back, `message.timestamp.type` is ignored (records keep the producer's time), deleting a
 //! topic crashes librdkafka clients that know it, and snappy makes a partition unreadable.
 
-mod cluster_id;
+pub(crate) mod cluster_id;
 mod error;
 mod server;
 

@@ -4,7 +4,7 @@ use super::function::FunctionConfig;
 use super::invocation::Outcome;
 use super::logs::{Log, LogStream, Tail, follow};
 use super::mailbox::{Job, Line, Message};
-use super::process::Group;
+use crate::process::Group;
 use super::service::Host;
 use std::io;
 use std::process::Stdio;

@@ -20,9 +20,7 @@ mod invocation;
 mod invoke_api;
 mod logs;
 mod mailbox;
-mod process;
 mod service;
-mod watchdog;
 
 pub use error::{Error, InvokeError};
 pub use function::{Function, FunctionConfig};

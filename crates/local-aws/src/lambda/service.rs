@@ -4,7 +4,7 @@ use super::error::Error;
 use super::function::{Function, FunctionConfig};
 use super::logs::Log;
 use super::mailbox::Registry;
-use super::watchdog::Watchdog;
+use crate::process::Watchdog;
 use super::{api, invoke_api};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -116,7 +116,8 @@ pub enum Security {
 }
 
 impl Security {
-    fn apply(&self, client: &mut ClientConfig) {
+    /// Puts this into a client's settings.
+    pub fn apply(&self, client: &mut ClientConfig) {
         match self {
             Self::Plaintext => {
                 client.set("security.protocol", "plaintext");

@@ -3,6 +3,7 @@
 use super::config::KafkaMappingConfig;
 use super::error::Error;
 use crate::template::StartingPosition;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
@@ -13,12 +14,26 @@ use std::time::Duration;
 
 /// The longest that one request to the brokers may take; also how long stopping can take while they do not answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the brokers are listened to for the reason why they did not answer.
+const LISTEN: Duration = Duration::from_millis(1500);
 
 /// A client for one topic. Clones share the connection.
 #[derive(Clone)]
 pub(super) struct Consumer {
     client: Arc<StreamConsumer>,
     topic: Arc<str>,
+    group: Arc<str>,
+    /// What the client was made of.
+    config: Arc<ClientConfig>,
+}
+
+/// The topic as it is now.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// The cluster's id, if it tells one.
+    pub(super) cluster: Option<String>,
+    /// The watermarks of all partitions.
+    pub(super) watermarks: BTreeMap<i32, Watermarks>,
 }
 
 /// The low and high watermark of a partition.
@@ -31,31 +46,41 @@ pub(super) struct Watermarks {
 impl Consumer {
     /// Does not connect yet.
     pub(super) fn new(config: &KafkaMappingConfig) -> Result<Self, Error> {
-        let client = config.client().create().map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
-        Ok(Self { client: Arc::new(client), topic: Arc::from(config.topic.as_str()) })
+        let client_config = config.client();
+        let client = client_config.create().map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
+        Ok(Self {
+            client: Arc::new(client),
+            topic: Arc::from(config.topic.as_str()),
+            group: Arc::from(config.consumer_group.as_str()),
+            config: Arc::new(client_config),
+        })
     }
 
     pub(super) fn stream(&self) -> &StreamConsumer {
         &self.client
     }
 
-    /// The watermarks of all partitions that the topic has now.
-    pub(super) async fn watermarks(&self) -> Result<BTreeMap<i32, Watermarks>, Error> {
+    /// The topic's partitions with their watermarks, and the cluster that it is in.
+    pub(super) async fn look(&self) -> Result<Seen, Error> {
         let topic = self.topic.clone();
         let found = self.call("look up", move |client| {
             let metadata = client.fetch_metadata(Some(&topic), REQUEST_TIMEOUT)?;
-            let Some(found) = metadata.topics().iter().find(|found| found.name() == &*topic) else {
-                return Ok(BTreeMap::new());
-            };
+            // From the answer above, which is newer than what the client remembers.
+            let cluster = client.client().fetch_cluster_id(Duration::ZERO);
             let mut watermarks = BTreeMap::new();
-            for partition in found.partitions() {
-                let (low, high) = client.fetch_watermarks(&topic, partition.id(), REQUEST_TIMEOUT)?;
-                watermarks.insert(partition.id(), Watermarks { low, high });
+            if let Some(found) = metadata.topics().iter().find(|found| found.name() == &*topic) {
+                if let Some(error) = found.error() {
+                    return Err(KafkaError::MetadataFetch(error.into()));
+                }
+                for partition in found.partitions() {
+                    let (low, high) = client.fetch_watermarks(&topic, partition.id(), REQUEST_TIMEOUT)?;
+                    watermarks.insert(partition.id(), Watermarks { low, high });
+                }
             }
-            Ok(watermarks)
+            Ok(Seen { cluster, watermarks })
         });
         match found.await? {
-            none if none.is_empty() => Err(Error::NoTopic { topic: self.topic.to_string() }),
+            Seen { watermarks, .. } if watermarks.is_empty() => Err(Error::NoTopic { topic: self.topic.to_string() }),
             found => Ok(found),
         }
     }
@@ -77,6 +102,8 @@ impl Consumer {
             .iter()
             .map(|(partition, watermarks)| {
                 let start = match (committed.get(&(self.topic.to_string(), *partition)), position) {
+                    // Beyond the end: it was committed in a log that this one has replaced.
+                    (Some(Offset::Offset(offset)), _) if *offset > watermarks.high => watermarks.low,
                     (Some(Offset::Offset(offset)), _) => *offset,
                     (_, StartingPosition::TrimHorizon) => watermarks.low,
                     (_, StartingPosition::Latest) => watermarks.high,
@@ -119,18 +146,38 @@ impl Consumer {
     {
         let client = self.client.clone();
         match tokio::task::spawn_blocking(move || request(&client)).await {
-            Ok(answer) => answer.map_err(|source| self.failed(what, source)),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(self.explained(self.failed(what, source)).await),
             // The runtime is going down, or the closure panicked.
             Err(_) => Err(Error::Stopped { topic: self.topic.to_string() }),
         }
     }
 
     fn failed(&self, what: &'static str, source: KafkaError) -> Error {
+        let topic = self.topic.to_string();
+        let forbidden = |resource| {
+            let user = self.config.get("sasl.username").unwrap_or("ANONYMOUS").to_owned();
+            Error::Forbidden { user, resource }
+        };
         match source.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                Error::NoTopic { topic: self.topic.to_string() }
-            }
-            _ => Error::Request { what, topic: self.topic.to_string(), source },
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Error::NoTopic { topic },
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => forbidden(format!("topic {topic}")),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => forbidden(format!("consumer group {}", self.group)),
+            _ => Error::Request { what, topic, source },
+        }
+    }
+
+    /// With the reason why the brokers did not answer, if that is what happened and it shows.
+    async fn explained(&self, error: Error) -> Error {
+        use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, OperationTimedOut, SSL};
+        let Error::Request { what, topic, source } = error else { return error };
+        let is_unanswered =
+            matches!(source.rdkafka_error_code(), Some(AllBrokersDown | Authentication | BrokerTransportFailure | OperationTimedOut | SSL));
+        let config = self.config.clone();
+        let heard = async move { tokio::task::spawn_blocking(move || kafka_client::refusal(&config, LISTEN)).await.ok().flatten() };
+        match if is_unanswered { heard.await } else { None } {
+            Some(source) => Error::Refused { what, topic, source },
+            None => Error::Request { what, topic, source },
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What can go wrong between a mapping and Kafka.
 
+use kafka_client::Refusal;
 use rdkafka::error::KafkaError;
 
-/// Why a mapping could not read or commit. The mapping itself goes on trying; only `Client` is final.
+/// Why a mapping could not read or commit. The mapping itself goes on trying, as on AWS; only `Client` is final.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// librdkafka does not take the configuration.
@@ -31,6 +32,25 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// The brokers don't let the mapping in.
+    #[error("cannot {what} the Kafka topic {topic}")]
+    Refused {
+        /// What was tried.
+        what: &'static str,
+        /// The topic.
+        topic: String,
+        /// Why.
+        #[source]
+        source: Refusal,
+    },
+    /// The user lacks a right.
+    #[error("the user {user} may not read the {resource}: grant it Read and Describe there")]
+    Forbidden {
+        /// The user.
+        user: String,
+        /// Of what.
+        resource: String,
+    },
     /// The mapping has ended.
     #[error("the mapping of the topic {topic} is stopped")]
     Stopped {
@@ -42,7 +62,11 @@ pub enum Error {
 impl Error {
     /// Whether trying again can help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::NoTopic { .. } | Self::Request { .. })
+        match self {
+            Self::NoTopic { .. } | Self::Request { .. } => true,
+            Self::Refused { source, .. } => source.is_retryable(),
+            Self::Client { .. } | Self::Forbidden { .. } | Self::Stopped { .. } => false,
+        }
     }
 
     /// The error with its source, in one line.

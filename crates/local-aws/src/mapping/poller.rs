@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::config::KafkaMappingConfig;
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Seen};
 use super::error::Error;
 use super::progress::{PartitionProgress, Progress};
 use super::record::Record;
@@ -32,22 +32,24 @@ impl KafkaMapping {
     pub fn start(config: KafkaMappingConfig, function: Arc<dyn Invoke>) -> Result<Self, Error> {
         let consumer = Consumer::new(&config)?;
         let (progress_in, progress) = watch::channel(Progress::default());
-        let (partitions_in, partitions) = watch::channel(Vec::new());
+        let (found_in, found) = watch::channel(Found::default());
         let stop = CancellationToken::new();
         let topic = config.topic.clone();
         let monitor = Monitor {
             consumer: consumer.clone(),
             refresh: config.refresh,
             progress: progress_in.clone(),
-            partitions: partitions_in,
+            found: found_in,
             stop: stop.clone(),
         };
         let poller = Poller {
             consumer: consumer.clone(),
             function,
             progress: progress_in,
-            partitions,
+            found,
             stop: stop.clone(),
+            log: 0,
+            from_its_beginning: false,
             positions: BTreeMap::new(),
             held: None,
             config,
@@ -65,8 +67,8 @@ impl KafkaMapping {
     pub async fn drain(&self) -> Result<(), Error> {
         let stopped = || Error::Stopped { topic: self.topic.clone() };
         let watermarks = loop {
-            match self.consumer.watermarks().await {
-                Ok(found) => break found.into_iter().map(|(partition, found)| (partition, found.high)).collect(),
+            match self.consumer.look().await {
+                Ok(seen) => break seen.watermarks.into_iter().map(|(partition, found)| (partition, found.high)).collect(),
                 Err(error) if error.is_retryable() && !self.stop.is_cancelled() => sleep(RECONNECT).await,
                 Err(error) => return Err(error),
             }
@@ -87,43 +89,96 @@ impl KafkaMapping {
     }
 }
 
+/// What the monitor found out for the poller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Found {
+    /// The topic's partitions.
+    partitions: Vec<i32>,
+    /// How often the log has begun again, seen from here: another cluster behind the same address, or a topic that was deleted
+    /// and made again.
+    log: u64,
+}
+
 /// Looks up partitions and high watermarks, also while the function is at work.
 struct Monitor {
     consumer: Consumer,
     refresh: Duration,
     progress: watch::Sender<Progress>,
-    partitions: watch::Sender<Vec<i32>>,
+    found: watch::Sender<Found>,
     stop: CancellationToken,
 }
 
 impl Monitor {
     /// Requests are waited for, even when the mapping is stopped: they hold the client on a thread of their own.
     async fn run(self) {
+        let mut history = History::default();
         while !self.stop.is_cancelled() {
-            match self.consumer.watermarks().await {
-                Ok(watermarks) => {
-                    self.progress.send_if_modified(|progress| {
-                        let mut changed = false;
-                        for (partition, found) in &watermarks {
-                            // Unknown ones are the poller's to add: it knows where they start.
-                            if let Some(known) = progress.partitions.get_mut(partition) {
-                                changed |= known.high_watermark != found.high;
-                                known.high_watermark = found.high;
-                            }
-                        }
-                        changed
-                    });
-                    let partitions: Vec<_> = watermarks.into_keys().collect();
-                    self.partitions.send_if_modified(|known| {
-                        let changed = *known != partitions;
-                        *known = partitions;
+            // Before the look: what was read up to now is in the log by then.
+            let read: BTreeMap<_, _> =
+                self.progress.borrow().partitions.iter().map(|(partition, progress)| (*partition, progress.position)).collect();
+            match self.consumer.look().await {
+                Ok(seen) => {
+                    let began_again = history.began_again(&seen, &read);
+                    if began_again {
+                        tracing::warn!(cluster = seen.cluster.as_deref(), "The log has begun again; it is read from its beginning.");
+                    }
+                    self.note_watermarks(&seen, began_again);
+                    let partitions: Vec<_> = seen.watermarks.into_keys().collect();
+                    self.found.send_if_modified(|found| {
+                        let changed = began_again || found.partitions != partitions;
+                        found.log += u64::from(began_again);
+                        found.partitions = partitions;
                         changed
                     });
                 }
-                Err(error) => note(&self.progress, &error.chain()),
+                Err(error) => {
+                    history.topic_is_gone |= matches!(error, Error::NoTopic { .. });
+                    note(&self.progress, &error.chain());
+                }
             }
             self.stop.run_until_cancelled(sleep(self.refresh)).await;
         }
+    }
+
+    fn note_watermarks(&self, seen: &Seen, began_again: bool) {
+        self.progress.send_if_modified(|progress| {
+            let mut changed = began_again;
+            if began_again {
+                // Offsets of the former log say nothing of this one.
+                progress.partitions.clear();
+            }
+            for (partition, found) in &seen.watermarks {
+                // Unknown ones are the poller's to add: it knows where they start.
+                if let Some(known) = progress.partitions.get_mut(partition) {
+                    changed |= known.high_watermark != found.high;
+                    known.high_watermark = found.high;
+                }
+            }
+            changed
+        });
+    }
+}
+
+/// What tells a log from one that has taken its place.
+///
+/// The client itself does not: it goes on at the same offset, and what the new log holds below that is never read. Offsets
+/// that were committed say nothing either, for they may have been committed by a client that went on so.
+#[derive(Debug, Default)]
+struct History {
+    /// The cluster that was seen last.
+    cluster: Option<String>,
+    /// Whether the topic was missing when it was last looked for.
+    topic_is_gone: bool,
+}
+
+impl History {
+    /// `read` are the offsets up to which partitions had been read before what was `seen`; none: nothing was read yet.
+    fn began_again(&mut self, seen: &Seen, read: &BTreeMap<i32, i64>) -> bool {
+        let is_another_cluster = seen.cluster.is_some() && self.cluster.is_some() && seen.cluster != self.cluster;
+        self.cluster = seen.cluster.clone().or(self.cluster.take());
+        let was_gone = std::mem::take(&mut self.topic_is_gone);
+        let is_shorter = seen.watermarks.iter().any(|(partition, found)| read.get(partition).is_some_and(|read| found.high < *read));
+        !read.is_empty() && (is_another_cluster || was_gone || is_shorter)
     }
 }
 
@@ -132,9 +187,13 @@ struct Poller {
     consumer: Consumer,
     function: Arc<dyn Invoke>,
     progress: watch::Sender<Progress>,
-    /// The partitions that the monitor found.
-    partitions: watch::Receiver<Vec<i32>>,
+    /// What the monitor found.
+    found: watch::Receiver<Found>,
     stop: CancellationToken,
+    /// The log that `positions` are in, as [`Found::log`] counts.
+    log: u64,
+    /// Whether the next assignment starts where the log does.
+    from_its_beginning: bool,
     /// The next offset to be gathered, by partition.
     positions: BTreeMap<i32, i64>,
     /// A record that did not fit into the last batch.
@@ -156,14 +215,25 @@ impl Poller {
         self.consumer.close().await;
     }
 
-    /// Reads partitions that are not read yet: all of them at the start, later those that were added to the topic.
+    /// Reads partitions that are not read yet: all of them at the start and when the log has begun again, later those that
+    /// were added to the topic.
     async fn assign_new_partitions(&mut self) -> Result<(), Error> {
-        let is_known = self.partitions.borrow_and_update().iter().all(|partition| self.positions.contains_key(partition));
+        let found = self.found.borrow_and_update().clone();
+        if found.log != self.log {
+            self.log = found.log;
+            self.from_its_beginning = true;
+            self.positions.clear();
+        }
+        let is_known = found.partitions.iter().all(|partition| self.positions.contains_key(partition));
         if is_known && !self.positions.is_empty() {
             return Ok(());
         }
-        let watermarks = self.consumer.watermarks().await?;
-        let starts = self.consumer.starts(&watermarks, self.config.starting_position).await?;
+        let watermarks = self.consumer.look().await?.watermarks;
+        let starts = if self.from_its_beginning {
+            watermarks.iter().map(|(partition, found)| (*partition, found.low)).collect()
+        } else {
+            self.consumer.starts(&watermarks, self.config.starting_position).await?
+        };
         let mut positions = self.positions.clone();
         for (partition, start) in &starts {
             positions.entry(*partition).or_insert(*start);
@@ -172,6 +242,7 @@ impl Poller {
         self.consumer.assign(&positions).await?;
         // It would come twice: it is at its partition's position, which does not count it yet.
         self.held = None;
+        self.from_its_beginning = false;
         self.positions = positions;
         self.progress.send_modify(|progress| {
             for (partition, found) in &watermarks {
@@ -188,12 +259,12 @@ impl Poller {
 
     /// Gathers one batch. `None` if there is reason to look around first: new partitions, or an error.
     async fn gather(&mut self) -> Option<Batch> {
-        let mut partitions = self.partitions.clone();
+        let mut found = self.found.clone();
         let first = match self.held.take() {
             Some(record) => record,
             None => tokio::select! {
                 received = self.receive() => received?,
-                changed = partitions.changed() => {
+                changed = found.changed() => {
                     // The monitor lives as long as the poller; without it there is nothing to hurry for.
                     if changed.is_err() {
                         sleep(RECONNECT).await;
@@ -305,6 +376,10 @@ impl Poller {
 
     /// Tries until the group's offsets are stored: a commit that is lost would deliver the batch again after a restart.
     async fn commit(&self, batch: &Batch) {
+        if self.found.borrow().log != self.log {
+            // They are offsets of a log that is no more.
+            return;
+        }
         while let Err(error) = self.consumer.commit(batch.next()).await {
             tracing::warn!(topic = %self.config.topic, error = %error.chain(), "Offsets could not be committed.");
             note(&self.progress, &error.chain());
@@ -330,4 +405,29 @@ fn note(progress: &watch::Sender<Progress>, error: &str) {
         }
         is_new
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::consumer::Watermarks;
+    use super::*;
+
+    fn seen(cluster: &str, highs: &[i64]) -> Seen {
+        let watermarks = (0..).zip(highs).map(|(partition, high)| (partition, Watermarks { low: 0, high: *high })).collect();
+        Seen { cluster: Some(cluster.to_owned()), watermarks }
+    }
+
+    #[test]
+    fn a_log_that_began_again_is_told_from_one_that_goes_on() {
+        let read = BTreeMap::from([(0, 5), (1, 9)]);
+        let mut history = History::default();
+        assert!(!history.began_again(&seen("a", &[5, 9]), &BTreeMap::new()), "nothing was read yet");
+        assert!(!history.began_again(&seen("a", &[6, 9]), &read));
+        assert!(history.began_again(&seen("a", &[6, 8]), &read), "offset 8 was read, and is not there");
+        assert!(history.began_again(&seen("b", &[6, 9]), &read), "another cluster");
+        assert!(!history.began_again(&seen("b", &[7, 9]), &read));
+        history.topic_is_gone = true;
+        assert!(history.began_again(&seen("b", &[7, 9]), &read), "it was gone meanwhile");
+        assert!(!history.began_again(&seen("b", &[7, 9]), &read));
+    }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use crate::failure::Failure;
-use crate::kafka;
+use crate::kafka::{self, Cluster};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the brokers are listened to for the reason why they did not answer.
+const LISTEN: Duration = Duration::from_secs(3);
 
 /// The topic's offsets at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,25 +26,32 @@ pub(crate) struct Offsets {
     pub(crate) partitions: BTreeMap<i32, Range<i64>>,
 }
 
-/// Asks the cluster behind `bootstrap_servers`.
-pub(crate) async fn offsets(bootstrap_servers: String) -> Result<Offsets, Failure> {
-    let what = format!("cannot read the offsets of Kafka at {bootstrap_servers}");
-    let asked = tokio::task::spawn_blocking(move || ask(&bootstrap_servers)).await;
-    match asked {
+/// Asks the cluster.
+pub(crate) async fn offsets(cluster: Cluster) -> Result<Offsets, Failure> {
+    let what = format!("cannot read the offsets of Kafka at {}", cluster.servers);
+    let config = cluster.client();
+    let asked = tokio::task::spawn_blocking(move || {
+        // To a request librdkafka says no more than that no broker answered.
+        ask(&config).map_err(|error| (error, kafka_client::refusal(&config, LISTEN)))
+    });
+    match asked.await {
         Ok(Ok(Some(offsets))) => Ok(offsets),
         Ok(Ok(None)) => Err(Failure::plain(format_args!("{what}: it does not tell its cluster's id"))),
-        Ok(Err(error)) => Err(Failure::new(what, error)),
+        Ok(Err((_, Some(refusal)))) => Err(Failure::new(what, refusal)),
+        Ok(Err((error, None))) => Err(Failure::new(what, error)),
         Err(error) => Err(Failure::new(what, error)),
     }
 }
 
-fn ask(bootstrap_servers: &str) -> Result<Option<Offsets>, KafkaError> {
-    let config = kafka::client(bootstrap_servers);
+fn ask(config: &ClientConfig) -> Result<Option<Offsets>, KafkaError> {
     let topic = kafka::topic();
     let consumer: BaseConsumer = config.create()?;
     let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT)?;
     let Some(cluster) = consumer.client().fetch_cluster_id(TIMEOUT) else { return Ok(None) };
     let mut partitions = BTreeMap::new();
+    if let Some(error) = metadata.topics().iter().find_map(|topic| topic.error()) {
+        return Err(KafkaError::MetadataFetch(error.into()));
+    }
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
         let (earliest, latest) = consumer.fetch_watermarks(&topic, partition.id(), TIMEOUT)?;
         partitions.insert(partition.id(), earliest..latest);

@@ -1,6 +1,7 @@
 //! The comparison: which offsets are in the lake, how often, and which are not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use quotes::cluster::UNKNOWN_CLUSTER;
 use quotes::keys::LogId;
@@ -12,8 +13,8 @@ use crate::stored::{Hole, Stored, StoredLog};
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Audit {
-    /// The cluster that Kafka's offsets were read from; `None` where no Kafka could be asked.
-    pub(crate) kafka: Option<String>,
+    /// The clusters that Kafka's offsets were read from; none where no Kafka could be asked.
+    pub(crate) kafka: Vec<String>,
     /// The logs.
     pub(crate) logs: Vec<LogAudit>,
 }
@@ -83,17 +84,17 @@ impl Audit {
 }
 
 /// Compares what is stored with what Kafka has.
-pub(crate) fn compare(stored: &Stored, offsets: Option<&Offsets>) -> Audit {
+pub(crate) fn compare(stored: &Stored, offsets: &[Offsets]) -> Audit {
     let mut logs: BTreeSet<LogId> = stored.logs.keys().cloned().collect();
-    if let Some(offsets) = offsets {
+    for offsets in offsets {
         let log = |partition: &i32| LogId { cluster: offsets.cluster.clone(), topic: offsets.topic.clone(), partition: *partition };
         logs.extend(offsets.partitions.iter().filter(|(_, range)| range.end > 0).map(|(partition, _)| log(partition)));
     }
     let logs = logs.iter().map(|log| compare_log(log, stored, offsets)).collect();
-    Audit { kafka: offsets.map(|offsets| offsets.cluster.clone()), logs }
+    Audit { kafka: offsets.iter().map(|offsets| offsets.cluster.clone()).collect(), logs }
 }
 
-fn compare_log(log: &LogId, stored: &Stored, offsets: Option<&Offsets>) -> LogAudit {
+fn compare_log(log: &LogId, stored: &Stored, offsets: &[Offsets]) -> LogAudit {
     let nothing = StoredLog::default();
     let of = |log: &LogId| stored.logs.get(log).unwrap_or(&nothing);
     let own = of(log);
@@ -118,7 +119,8 @@ fn compare_log(log: &LogId, stored: &Stored, offsets: Option<&Offsets>) -> LogAu
     let void = quarantine.iter().filter(|offset| rows.contains_key(offset)).count();
 
     let kafka = offsets
-        .filter(|offsets| offsets.cluster == log.cluster && offsets.topic == log.topic)
+        .iter()
+        .find(|offsets| offsets.cluster == log.cluster && offsets.topic == log.topic)
         .and_then(|offsets| offsets.partitions.get(&log.partition))
         .map(|range| (range.start, range.end));
     let next = own.watermark.as_ref().map_or(0, |watermark| watermark.next);
@@ -147,12 +149,14 @@ fn compare_log(log: &LogId, stored: &Stored, offsets: Option<&Offsets>) -> LogAu
         void,
         reused: own.reused,
         doubles: doubles.collect(),
-        gaps: gaps(&known, from, end, next, holes),
+        gaps: gaps(&known, from..end, next, kafka.map(|(earliest, _)| earliest), holes),
     }
 }
 
-/// The offsets of `from..end` that are not `known`, as few spans as there are.
-fn gaps(known: &BTreeSet<i64>, from: i64, end: i64, next: i64, holes: &[Hole]) -> Vec<Gap> {
+/// The offsets of `log` that are not `known`, as few spans as there are. What is stored ends before `next`, and what Kafka
+/// still has begins with `earliest`.
+fn gaps(known: &BTreeSet<i64>, log: Range<i64>, next: i64, earliest: Option<i64>, holes: &[Hole]) -> Vec<Gap> {
+    let Range { start: from, end } = log;
     if from >= end {
         return Vec::new();
     }
@@ -161,7 +165,8 @@ fn gaps(known: &BTreeSet<i64>, from: i64, end: i64, next: i64, holes: &[Hole]) -
     for offset in known.range(from..end).copied().chain([end]) {
         for missing in expected..offset {
             let reason = if missing >= next {
-                Reason::Pending
+                // Nobody can store any more what Kafka no longer has.
+                if earliest.is_some_and(|earliest| missing < earliest) { Reason::Expired } else { Reason::Pending }
             } else if holes.iter().any(|hole| (hole.from..=hole.to).contains(&missing)) {
                 Reason::Expired
             } else {
@@ -209,7 +214,7 @@ mod tests {
     #[test]
     fn a_sound_lake_has_every_offset_once() {
         let stored = stored(vec![(log(CLUSTER), stored_log(&[0, 2, 1], &[3], 4, &[]))]);
-        let audit = compare(&stored, Some(&kafka(0, 4)));
+        let audit = compare(&stored, &[kafka(0, 4)]);
         assert!(audit.is_sound(), "{audit:?}");
         assert_eq!((audit.logs[0].rows, audit.logs[0].quarantined), (3, 1));
     }
@@ -218,23 +223,41 @@ mod tests {
     fn gaps_are_named_with_their_reasons() {
         // 0 and 1 expired, 4 is lost, 6 and 7 are not stored yet.
         let stored = stored(vec![(log(CLUSTER), stored_log(&[2, 3, 5], &[], 6, &[(0, 1)]))]);
-        let audit = compare(&stored, Some(&kafka(0, 8)));
+        let audit = compare(&stored, &[kafka(0, 8)]);
         let gaps: Vec<_> = audit.logs[0].gaps.iter().map(|gap| (gap.from, gap.to, gap.reason)).collect();
         assert_eq!(gaps, [(0, 1, Reason::Expired), (4, 4, Reason::Missing), (6, 7, Reason::Pending)]);
         assert!(!audit.is_sound());
     }
 
     #[test]
+    fn what_left_kafka_above_the_watermark_is_not_waited_for() {
+        let stored = stored(vec![(log(CLUSTER), stored_log(&[0, 1], &[], 2, &[]))]);
+        let audit = compare(&stored, &[kafka(5, 7)]);
+        let gaps: Vec<_> = audit.logs[0].gaps.iter().map(|gap| (gap.from, gap.to, gap.reason)).collect();
+        assert_eq!(gaps, [(2, 4, Reason::Expired), (5, 6, Reason::Pending)]);
+    }
+
+    #[test]
+    fn two_clusters_are_compared_each_with_its_own() {
+        let mut other = kafka(0, 9);
+        other.cluster = "BBBBBBBBBBBBBBBBBBBBBB".into();
+        let stored = stored(vec![(log(CLUSTER), stored_log(&[0, 1], &[], 2, &[]))]);
+        let audit = compare(&stored, &[kafka(0, 2), other]);
+        assert!(audit.logs[0].gaps.is_empty());
+        assert_eq!(audit.logs[1].gaps, [Gap { from: 0, to: 8, reason: Reason::Pending }]);
+    }
+
+    #[test]
     fn doubles_are_named_with_their_files() {
         let stored = stored(vec![(log(CLUSTER), stored_log(&[0, 1, 1], &[], 2, &[]))]);
-        let audit = compare(&stored, None);
+        let audit = compare(&stored, &[]);
         assert_eq!(audit.logs[0].doubles, [Double { offset: 1, files: vec!["a.parquet".into(), "a.parquet".into()] }]);
         assert!(!audit.is_sound());
     }
 
     #[test]
     fn a_log_that_kafka_has_and_the_lake_does_not_is_a_gap() {
-        let audit = compare(&Stored::default(), Some(&kafka(0, 3)));
+        let audit = compare(&Stored::default(), &[kafka(0, 3)]);
         assert_eq!(audit.logs[0].gaps, [Gap { from: 0, to: 2, reason: Reason::Pending }]);
     }
 
@@ -242,14 +265,14 @@ mod tests {
     fn records_without_an_id_fill_the_gaps_of_the_cluster_that_they_are_in() {
         let stored =
             stored(vec![(log(CLUSTER), stored_log(&[0, 1, 4], &[], 5, &[(2, 3)])), (log(UNKNOWN_CLUSTER), stored_log(&[2], &[3], 4, &[]))]);
-        let audit = compare(&stored, Some(&kafka(0, 5)));
+        let audit = compare(&stored, &[kafka(0, 5)]);
         assert!(audit.is_sound(), "{audit:?}");
     }
 
     #[test]
     fn a_quarantine_object_beside_a_row_is_void() {
         let stored = stored(vec![(log(CLUSTER), stored_log(&[0, 1], &[1], 2, &[]))]);
-        let audit = compare(&stored, Some(&kafka(0, 2)));
+        let audit = compare(&stored, &[kafka(0, 2)]);
         assert_eq!((audit.logs[0].void, audit.logs[0].quarantined, audit.is_sound()), (1, 0, true));
     }
 }

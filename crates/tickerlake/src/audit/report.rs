@@ -10,9 +10,10 @@ const TOLD: usize = 20;
 
 /// Prints it for people.
 pub(crate) fn text(audit: &Audit) {
-    match &audit.kafka {
-        Some(cluster) => println!("Compared with Kafka's own offsets, cluster {cluster}."),
-        None => println!("No Kafka could be asked: compared with the watermarks alone."),
+    match &*audit.kafka {
+        [] => println!("No Kafka could be asked: compared with the watermarks alone."),
+        [cluster] => println!("Compared with Kafka's own offsets, cluster {cluster}."),
+        clusters => println!("Compared with Kafka's own offsets, clusters {}.", clusters.join(" and ")),
     }
     for log in &audit.logs {
         println!("{}", summary(log));

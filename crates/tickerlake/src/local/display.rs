@@ -35,6 +35,7 @@ pub(crate) fn introduce(plan: &Plan, folder: &DataFolder, stack: &Stack) {
     let endpoints = stack.endpoints();
     let cluster = match &plan.cluster {
         Cluster::Embedded(_) => "embedded",
+        Cluster::Real(_) => "Apache Kafka, in processes of its own",
         Cluster::Own { .. } => "your own",
     };
     println!("tickerlake {}: {} quotes into {}", env!("CARGO_PKG_VERSION"), plan.source, folder.path().display());

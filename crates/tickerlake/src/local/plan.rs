@@ -10,15 +10,25 @@ use local_aws::template::Deployment;
 use crate::cli::LocalArgs;
 use crate::deployment;
 use crate::failure::Failure;
+use crate::kafka;
 
 /// The sources that `fetch-quotes` has.
-const SOURCES: [&str; 2] = ["simulated", "replay"];
+const SOURCES: [&str; 8] = ["simulated", "replay", "alpaca", "finnhub", "massive", "tiingo", "twelvedata", "yahoo"];
 
 /// The variables of `fetch-quotes` that are passed through where the environment sets them.
-const PASSED_THROUGH: [&str; 8] = [
+const PASSED_THROUGH: [&str; 17] = [
     "QUOTE_API_KEY",
     "QUOTE_API_KEY_SECRET_ARN",
     "QUOTE_API_URL",
+    "QUOTE_FEED",
+    "QUOTE_RATE_LIMIT",
+    "MARKET_HOURS",
+    "POLL_AT",
+    "STALE_AFTER",
+    "SKIP_UNCHANGED",
+    "HEARTBEAT",
+    "SYMBOLS_S3_URI",
+    "YAHOO_TERMS",
     "SIMULATION_SEED",
     "KAFKA_SECURITY_PROTOCOL",
     "KAFKA_USERNAME",
@@ -31,6 +41,8 @@ const PASSED_THROUGH: [&str; 8] = [
 pub(crate) enum Cluster {
     /// In this process, on this port.
     Embedded(u16),
+    /// Apache Kafka, on this port.
+    Real(u16),
     /// The user's own.
     Own {
         /// `host:port`, comma-separated.
@@ -67,11 +79,15 @@ impl Plan {
         let named = args.source.clone().or_else(|| get("QUOTE_SOURCE"));
         let source = named.unwrap_or_else(|| if args.replay_file.is_some() { "replay" } else { "simulated" }.to_owned());
         if !SOURCES.contains(&source.as_str()) {
-            return Err(Failure::usage(format_args!("unknown source {source:?}: there are {}", SOURCES.join(" and "))));
+            return Err(Failure::usage(format_args!("unknown source {source:?}: there are {}", SOURCES.join(", "))));
         }
         let mut environment: BTreeMap<_, _> =
             PASSED_THROUGH.iter().filter_map(|variable| Some(((*variable).to_owned(), get(variable)?))).collect();
         environment.insert("QUOTE_SOURCE".to_owned(), source.clone());
+        if !args.as_deployed {
+            // The schedule ticks by --every, not by the minute that POLL_AT would be a second of.
+            environment.entry("POLL_AT".to_owned()).or_insert_with(|| ":00".to_owned());
+        }
         if let Some(symbols) = args.symbols.clone().or_else(|| get("SYMBOLS")) {
             environment.insert("SYMBOLS".to_owned(), symbols);
         }
@@ -88,7 +104,8 @@ impl Plan {
             return Err(Failure::usage(format_args!("--until-drained needs a source that ends: {source} goes on for ever")));
         }
         let cluster = cluster(args, &environment)?;
-        if matches!(cluster, Cluster::Embedded(_)) {
+        if !matches!(cluster, Cluster::Own { .. }) {
+            // They are for a cluster of the user's.
             environment.retain(|variable, _| !variable.starts_with("KAFKA_"));
         }
         Ok(Self {
@@ -110,24 +127,16 @@ impl Plan {
 }
 
 fn cluster(args: &LocalArgs, environment: &BTreeMap<String, String>) -> Result<Cluster, Failure> {
-    if args.kafka == "embedded" {
-        return Ok(Cluster::Embedded(args.kafka_port));
+    match args.kafka.as_str() {
+        "embedded" => return Ok(Cluster::Embedded(args.kafka_port)),
+        "real" => return Ok(Cluster::Real(args.kafka_port)),
+        _ => {}
     }
     let is_address = |server: &str| server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !args.kafka.split(',').all(is_address) {
-        return Err(Failure::usage(format_args!("--kafka is {:?}: it takes embedded or the HOST:PORT of your broker", args.kafka)));
+        return Err(Failure::usage(format_args!("--kafka is {:?}: it takes embedded, real or the HOST:PORT of your broker", args.kafka)));
     }
-    let value = |variable: &str| environment.get(variable).cloned();
-    let security = match value("KAFKA_SECURITY_PROTOCOL").as_deref() {
-        None | Some("plaintext") => Security::Plaintext,
-        Some("sasl_ssl") => match (value("KAFKA_USERNAME"), value("KAFKA_PASSWORD")) {
-            (Some(username), Some(password)) => Security::SaslSsl { username, password, ca_pem: value("KAFKA_CA_CERTIFICATE") },
-            _ => return Err(Failure::usage("KAFKA_SECURITY_PROTOCOL is sasl_ssl: set KAFKA_USERNAME and KAFKA_PASSWORD too")),
-        },
-        Some(other) => {
-            return Err(Failure::usage(format_args!("KAFKA_SECURITY_PROTOCOL is {other:?}: the local stack takes plaintext and sasl_ssl")));
-        }
-    };
+    let security = kafka::security(|variable| environment.get(variable).cloned())?;
     Ok(Cluster::Own { bootstrap_servers: args.kafka.clone(), security })
 }
 
@@ -158,7 +167,7 @@ mod tests {
     fn flags_win_over_the_environment() {
         let plan = plan(&["--symbols", "IBM"], &[("SYMBOLS", "AAPL"), ("SIMULATION_SEED", "7"), ("HOME", "/")]).unwrap();
         let environment: Vec<_> = plan.fetch_environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(environment, [("QUOTE_SOURCE", "simulated"), ("SIMULATION_SEED", "7"), ("SYMBOLS", "IBM")]);
+        assert_eq!(environment, [("POLL_AT", ":00"), ("QUOTE_SOURCE", "simulated"), ("SIMULATION_SEED", "7"), ("SYMBOLS", "IBM")]);
     }
 
     #[test]

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_aws::broker::{Broker, Topic};
 use local_aws::gateway::Gateway;
 use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig};
-use local_aws::mapping::{KafkaMapping, KafkaMappingConfig, Progress, Security};
+use local_aws::mapping::{KafkaMapping, KafkaMappingConfig, Progress};
 use local_aws::s3::ObjectCreated;
 use local_aws::scheduler::{Expression, Schedule, ScheduleConfig, Ticks};
 use local_aws::sqs::{Queue, QueueConfig, QueueMapping, QueueMappingConfig, Redrive};
@@ -18,14 +17,13 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::activity::Activity;
 use super::freshness::Freshness;
-use super::plan::{Cluster, Plan};
+use super::kafka::{CONSUMER_GROUP, Kafka};
+use super::plan::Plan;
 use crate::data_folder::{DataFolder, Endpoints};
 use crate::deployment;
 use crate::failure::Failure;
 use crate::lake::Lake;
 
-/// Partitions of the topic that is made in the embedded broker.
-const PARTITIONS: i32 = 3;
 /// The batch window unless the template's is kept.
 const BATCH_WINDOW: Duration = Duration::from_secs(1);
 /// How soon a notification that failed is tried again, unless the template's timeout is kept.
@@ -37,7 +35,7 @@ const CRAWL_AS_DEPLOYED: Duration = Duration::from_secs(60);
 pub(crate) struct Stack {
     endpoints: Endpoints,
     lake: Lake,
-    broker: Option<Broker>,
+    kafka: Kafka,
     gateway: Gateway,
     lambda: Lambda,
     /// Empty once fetching was stopped.
@@ -64,22 +62,13 @@ impl Stack {
     pub(crate) async fn start(plan: &Plan, folder: &DataFolder, activity: Arc<Activity>) -> Result<Self, Failure> {
         let data = folder.path();
         // The topic's name is the template's, which can be read before the broker is there.
-        let topics = topics(&plan.deployment("127.0.0.1:0")?);
-        let (broker, bootstrap_servers, security) = match &plan.cluster {
-            Cluster::Embedded(port) => {
-                let broker = Broker::start(&data.join("kafka"), *port, &topics).await;
-                let broker = broker.map_err(|error| Failure::new("the embedded Kafka broker cannot start", error))?;
-                let servers = broker.bootstrap_servers();
-                (Some(broker), servers, Security::Plaintext)
-            }
-            Cluster::Own { bootstrap_servers, security } => (None, bootstrap_servers.clone(), security.clone()),
-        };
-        let deployment = plan.deployment(&bootstrap_servers)?;
+        let kafka = Kafka::start(plan, data, &plan.deployment("127.0.0.1:0")?).await?;
+        let deployment = plan.deployment(&kafka.bootstrap_servers())?;
 
         let queues = queues(&deployment, &data.join("sqs"))?;
         let freshness = Arc::new(Freshness::default());
         let gateway = gateway(plan, &deployment, data, &queues, &freshness, &activity).await?;
-        let endpoints = Endpoints { aws: gateway.address(), kafka: bootstrap_servers.clone() };
+        let endpoints = Endpoints { aws: gateway.address(), kafka: kafka.bootstrap_servers(), broker: kafka.kind(data) };
         let lake = Lake::at(&endpoints, &deployment).await?;
         remind(&lake, &deployment, &queues).await?;
 
@@ -91,7 +80,7 @@ impl Stack {
         let mut stack = Self {
             endpoints,
             lake,
-            broker,
+            kafka,
             gateway,
             lambda,
             schedules: Mutex::default(),
@@ -102,7 +91,7 @@ impl Stack {
             freshness,
         };
         for function in &deployment.functions {
-            let environment = environment(plan, function, &bootstrap_servers, &client_environment);
+            let environment = environment(plan, function, &stack.kafka, &client_environment);
             let added = stack.lambda.add(FunctionConfig {
                 name: function.binary.clone(),
                 arn: function.arn.clone(),
@@ -114,7 +103,7 @@ impl Stack {
                 observer: Some(Arc::clone(&activity) as _),
             });
             let added = added.map_err(|error| Failure::new(format_args!("{} cannot run", function.binary), error))?;
-            stack.connect(plan, function, added, &queues, &bootstrap_servers, &security)?;
+            stack.connect(plan, function, added, &queues)?;
         }
         Ok(stack)
     }
@@ -126,13 +115,11 @@ impl Stack {
         function: &template::Function,
         added: Function,
         queues: &BTreeMap<String, Queue>,
-        bootstrap_servers: &str,
-        security: &Security,
     ) -> Result<(), Failure> {
         let invoke = Arc::new(added);
         for trigger in &function.kafka {
-            let mut config = KafkaMappingConfig::from_trigger(trigger, bootstrap_servers, "tickerlake");
-            config.security = security.clone();
+            let mut config = KafkaMappingConfig::from_trigger(trigger, &self.kafka.bootstrap_servers(), CONSUMER_GROUP);
+            config.security = self.kafka.consumer();
             if !plan.as_deployed {
                 config.batch_window = config.batch_window.min(BATCH_WINDOW);
             }
@@ -217,16 +204,8 @@ impl Stack {
         }
         self.lambda.stop().await;
         self.gateway.stop().await;
-        if let Some(broker) = self.broker {
-            broker.stop().await;
-        }
+        self.kafka.stop().await;
     }
-}
-
-/// The topics that the mappings read.
-fn topics(deployment: &Deployment) -> Vec<Topic> {
-    let triggers = deployment.functions.iter().flat_map(|function| &function.kafka);
-    triggers.map(|trigger| Topic { name: trigger.topic.clone(), partitions: PARTITIONS }).collect()
 }
 
 /// The queues by logical id, dead-letter queues opened before those that refer to them.
@@ -316,7 +295,7 @@ fn watch_files(mut files: mpsc::UnboundedReceiver<PathBuf>, freshness: Arc<Fresh
 fn environment(
     plan: &Plan,
     function: &template::Function,
-    bootstrap_servers: &str,
+    kafka: &Kafka,
     client_environment: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut environment = function.environment.clone();
@@ -327,14 +306,13 @@ fn environment(
     }
     if function.binary == "fetch-quotes" {
         // The template's are references to secrets that only a deployment has.
-        environment.retain(|variable, _| !matches!(variable.as_str(), "KAFKA_USERNAME" | "KAFKA_PASSWORD" | "KAFKA_CA_CERTIFICATE"));
-        environment.insert("KAFKA_SECURITY_PROTOCOL".to_owned(), "plaintext".to_owned());
+        environment.retain(|variable, _| !matches!(variable.as_str(), "KAFKA_SECRET_ARN" | "KAFKA_CA_CERTIFICATE"));
         if plan.every.is_some() {
             // The schedule itself ticks that often.
             environment.remove("POLL_EVERY");
         }
         environment.extend(plan.fetch_environment.clone());
-        environment.insert("KAFKA_BOOTSTRAP_SERVERS".to_owned(), bootstrap_servers.to_owned());
+        environment.extend(kafka.producer_environment());
     }
     environment
 }

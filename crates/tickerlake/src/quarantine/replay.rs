@@ -12,7 +12,7 @@ use rdkafka::util::Timeout;
 
 use super::kept::{self, Kept, Line, REPLAYED};
 use crate::failure::Failure;
-use crate::kafka;
+use crate::kafka::{self, Cluster, Role};
 use crate::lake::{Lake, Visit};
 
 /// How long Kafka may take to acknowledge a record.
@@ -44,12 +44,15 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Line>, Failure> {
 /// A run that is killed between the two produces that one record again the next time: a second row with an offset of
 /// its own. Without the mark after the record it would be lost instead.
 pub(crate) async fn run(visit: &Visit, mended: Vec<Line>) -> Result<(), Failure> {
-    let servers = visit.running.as_ref().map(|running| running.kafka.clone()).or_else(kafka::servers_of_environment);
-    let Some(servers) = servers else {
+    let cluster = match &visit.running {
+        Some(stack) => Some(Cluster::of_stack(stack, Role::Producer)?),
+        None => Cluster::of_environment()?,
+    };
+    let Some(cluster) = cluster else {
         return Err(Failure::plain("no Kafka to produce to: start `tickerlake local` on this folder, or set KAFKA_BOOTSTRAP_SERVERS"));
     };
     let (topic, now) = (kafka::topic(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-    let mut config = kafka::client(&servers);
+    let mut config = cluster.client();
     config.set("enable.idempotence", "true").set("message.timeout.ms", TIMEOUT.as_millis().to_string());
     // The same partition as fetch-quotes computes: a symbol's quotes stay in one.
     config.set("partitioner", "murmur2_random");

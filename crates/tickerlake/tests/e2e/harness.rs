@@ -76,6 +76,11 @@ pub(crate) struct Counts {
 impl Tickerlake {
     /// Starts `tickerlake` with these arguments, in an environment and a folder that have nothing to do with the developer's.
     pub(crate) fn start<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Self {
+        Self::start_with(arguments, &[("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with<A: AsRef<std::ffi::OsStr>>(arguments: &[A], variables: &[(String, String)]) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_tickerlake"));
         for function in FUNCTIONS {
             let beside = binary.with_file_name(function);
@@ -84,7 +89,7 @@ impl Tickerlake {
         let mut child = Command::new(binary)
             .args(arguments)
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .envs(variables.iter().cloned())
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -140,6 +145,11 @@ impl Tickerlake {
     /// Ctrl-C.
     pub(crate) fn interrupt(&self) {
         kill_process(self.pid(), Signal::INT).unwrap();
+    }
+
+    /// A signal to the command alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// `kill -9` of the command alone: its children must be its own affair.
@@ -218,7 +228,7 @@ pub(crate) fn sound_audit(data: &Path) -> serde_json::Value {
     assert_eq!(code, Some(0), "{report:#}");
     assert_eq!(report["sound"], true, "{report:#}");
     let cluster = fs::read_to_string(data.join("kafka/cluster-id")).unwrap();
-    assert_eq!(report["kafka"], cluster.trim(), "the broker's own log was asked");
+    assert_eq!(report["kafka"], serde_json::json!([cluster.trim()]), "the broker's own log was asked");
     report
 }
 

@@ -1,10 +1,10 @@
-//! Kills the functions' processes when the stack itself was killed.
+//! Kills the processes when the stack itself was killed.
 //!
 //! `kill -9` leaves no time for cleaning up, and a frozen process does not notice that its Runtime API is gone. So a shell
 //! outside the stack's process group reads from a pipe which process groups live; when the pipe closes, because the stack has
 //! ended in whatever way, it kills them and ends. (PR_SET_PDEATHSIG would need unsafe code, and follows a thread, not a process.)
 
-use super::process::Group;
+use super::group::Group;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -25,14 +25,14 @@ done
 for group in $groups; do kill -s KILL -- "-$group"; done 2>/dev/null
 "#;
 
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Option<Child>,
     pipe: Mutex<Option<ChildStdin>>,
 }
 
 impl Watchdog {
     /// Without a shell the stack works all the same, less safely.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let spawned = Command::new("/bin/sh")
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
@@ -47,18 +47,18 @@ impl Watchdog {
                 Self { shell: Some(shell), pipe }
             }
             Err(error) => {
-                tracing::warn!(error = %error, "Without /bin/sh, functions may outlive a stack that is killed.");
+                tracing::warn!(error = %error, "Without /bin/sh, processes may outlive a stack that is killed.");
                 Self { shell: None, pipe: Mutex::new(None) }
             }
         }
     }
 
-    pub(super) fn started(&self, group: Group) {
+    pub(crate) fn started(&self, group: Group) {
         self.tell("start", group);
     }
 
     /// Must be told as soon as the process has ended: later its id may belong to another.
-    pub(super) fn ended(&self, group: Group) {
+    pub(crate) fn ended(&self, group: Group) {
         self.tell("end", group);
     }
 
@@ -67,7 +67,7 @@ impl Watchdog {
         if let Some(open) = pipe.as_mut()
             && let Err(error) = open.write_all(format!("{what} {}\n", group.id()).as_bytes())
         {
-            tracing::warn!(error = %error, "The watchdog over the functions' processes has ended.");
+            tracing::warn!(error = %error, "The watchdog over the processes has ended.");
             *pipe = None;
         }
     }

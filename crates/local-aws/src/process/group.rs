@@ -4,33 +4,33 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// A process that leads a process group of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Group(Pid);
+pub(crate) struct Group(Pid);
 
 impl Group {
     /// `None` if the process has already been waited for.
-    pub(super) fn of(child: &tokio::process::Child) -> Option<Self> {
+    pub(crate) fn of(child: &tokio::process::Child) -> Option<Self> {
         child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).map(Self)
     }
 
-    pub(super) fn id(self) -> i32 {
+    pub(crate) fn id(self) -> i32 {
         self.0.as_raw_nonzero().get()
     }
 
-    pub(super) fn freeze(self) {
+    pub(crate) fn freeze(self) {
         self.signal(Signal::STOP);
     }
 
-    pub(super) fn thaw(self) {
+    pub(crate) fn thaw(self) {
         self.signal(Signal::CONT);
     }
 
     /// Asks it to end. A frozen process acts on that only when it is thawed.
-    pub(super) fn terminate(self) {
+    pub(crate) fn terminate(self) {
         self.signal(Signal::TERM);
         self.signal(Signal::CONT);
     }
 
-    pub(super) fn kill(self) {
+    pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
     }
 
@@ -40,7 +40,7 @@ impl Group {
     }
 
     /// Peak resident memory in bytes.
-    pub(super) fn peak_memory(self) -> Option<u64> {
+    pub(crate) fn peak_memory(self) -> Option<u64> {
         peak_memory(&std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?)
     }
 }
