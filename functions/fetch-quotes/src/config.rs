@@ -1,5 +1,7 @@
 //! The function's configuration: the only reader of the environment.
 
+mod provider;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +9,9 @@ use std::time::Duration;
 
 use quotes::symbol;
 
-/// The symbols that are simulated where `SYMBOLS` names none.
+pub(crate) use self::provider::{KeyConfig, Kind, ProviderConfig};
+
+/// The symbols that are fetched where `SYMBOLS` names none.
 const DEFAULT_SYMBOLS: [&str; 6] = ["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA", "SPY"];
 
 /// Everything that can be configured.
@@ -17,8 +21,29 @@ pub(crate) struct Config {
     pub(crate) source: SourceConfig,
     /// How often the source is asked within one invocation (`POLL_EVERY`); unset: once.
     pub(crate) poll_every: Option<Duration>,
+    /// The object whose symbols are taken instead of those of `SYMBOLS`: `SYMBOLS_S3_URI`.
+    pub(crate) symbols_at: Option<S3Object>,
     /// The cluster and topic.
     pub(crate) kafka: KafkaConfig,
+    /// The secret that holds the user of the cluster: `KAFKA_SECRET_ARN`.
+    pub(crate) kafka_secret: Option<String>,
+    /// The function's name, under which its metrics stand: `AWS_LAMBDA_FUNCTION_NAME`.
+    pub(crate) function: String,
+}
+
+/// An object in S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct S3Object {
+    /// Its bucket.
+    pub(crate) bucket: String,
+    /// Its key.
+    pub(crate) key: String,
+}
+
+impl fmt::Display for S3Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
 }
 
 /// The source and its settings.
@@ -38,6 +63,8 @@ pub(crate) enum SourceConfig {
         /// How fast.
         speed: Speed,
     },
+    /// A provider.
+    Provider(Box<ProviderConfig>),
 }
 
 /// How fast a file is replayed.
@@ -95,6 +122,14 @@ impl Security {
         }
     }
 
+    /// The login, to be set from a secret, where the protocol has one.
+    pub(crate) const fn login_mut(&mut self) -> Option<&mut Login> {
+        match self {
+            Self::Plaintext | Self::Ssl { .. } => None,
+            Self::SaslPlaintext { login } | Self::SaslSsl { login, .. } => Some(login),
+        }
+    }
+
     /// The login, where the protocol has one.
     pub(crate) const fn login(&self) -> Option<&Login> {
         match self {
@@ -104,8 +139,8 @@ impl Security {
     }
 }
 
-/// A user of the cluster.
-#[derive(Debug, Clone)]
+/// A user of the cluster. Blank until the secret of `KAFKA_SECRET_ARN` is read, where that is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
     /// `KAFKA_USERNAME`.
     pub(crate) username: String,
@@ -114,10 +149,15 @@ pub(crate) struct Login {
 }
 
 /// A text that no log and no error shows.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {
+    /// Keeps `text`.
+    pub(crate) const fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text itself, for the client that needs it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
@@ -151,11 +191,25 @@ pub(crate) enum ConfigError {
         /// What it could be.
         allowed: &'static str,
     },
-    /// A secret is set that would not be used: probably the protocol was forgotten.
+    /// Two variables are set of which one would be ignored.
+    #[error("{one} and {other} are both set: unset one of them")]
+    Both {
+        /// One.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// Yahoo has no interface for programs.
     #[error(
-        "KAFKA_USERNAME is set, but KAFKA_SECURITY_PROTOCOL is {protocol}: set it to sasl_ssl or sasl_plaintext, or unset KAFKA_USERNAME"
+        "YAHOO_TERMS is not set to accepted: Yahoo offers no public API, and its terms (https://legal.yahoo.com) allow personal use only and no \
+         redistribution; set it once you have read them"
     )]
+    Terms,
+    /// A secret is set that would not be used: probably the protocol was forgotten.
+    #[error("{variable} is set, but KAFKA_SECURITY_PROTOCOL is {protocol}: set it to sasl_ssl or sasl_plaintext, or unset {variable}")]
     UnusedLogin {
+        /// What names the user.
+        variable: &'static str,
         /// The protocol that was found.
         protocol: String,
     },
@@ -171,7 +225,34 @@ impl Config {
     /// parameter has no other way to say so.
     fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
-        Ok(Self { source: source(&variables)?, poll_every: poll_every(&variables)?, kafka: kafka(&variables)? })
+        let poll_every = poll_every(&variables)?;
+        Ok(Self {
+            source: source(&variables, poll_every)?,
+            poll_every,
+            symbols_at: symbols_at(&variables)?,
+            kafka: kafka(&variables)?,
+            kafka_secret: variables.get("KAFKA_SECRET_ARN").map(|arn| secret_arn("KAFKA_SECRET_ARN", arn)).transpose()?,
+            function: variables.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "fetch-quotes".to_owned()),
+        })
+    }
+
+    /// Takes the symbols from the text of the object that `SYMBOLS_S3_URI` names: separated by
+    /// commas, blanks or lines; what stands behind a `#` is a remark.
+    pub(crate) fn set_symbols(&mut self, text: &str) -> Result<(), ConfigError> {
+        const ALLOWED: &str = "the URI of a list of tickers, the share class after a dot, such as AAPL and BRK.B";
+        let lines = text.lines().map(|line| line.split_once('#').map_or(line, |(symbols, _)| symbols));
+        let found = listed(lines.flat_map(|line| line.split(|c: char| c == ',' || c.is_whitespace())));
+        let found = found.map_err(|found| ConfigError::Invalid { variable: "SYMBOLS_S3_URI", found, allowed: ALLOWED })?;
+        if found.is_empty() {
+            let found = "an empty list".to_owned();
+            return Err(ConfigError::Invalid { variable: "SYMBOLS_S3_URI", found, allowed: ALLOWED });
+        }
+        match &mut self.source {
+            SourceConfig::Simulated { symbols, .. } => *symbols = found,
+            SourceConfig::Provider(provider) => provider.polling.symbols = found,
+            SourceConfig::Replay { .. } => {}
+        }
+        Ok(())
     }
 }
 
@@ -202,7 +283,7 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
     }
 }
 
-fn source<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<SourceConfig, ConfigError> {
+fn source<L: Fn(&str) -> Option<String>>(variables: &Variables<L>, poll_every: Option<Duration>) -> Result<SourceConfig, ConfigError> {
     let name = variables.get("QUOTE_SOURCE").unwrap_or_else(|| "simulated".to_owned());
     match name.trim() {
         "simulated" => Ok(SourceConfig::Simulated {
@@ -213,20 +294,50 @@ fn source<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Sou
             file: variables.need("REPLAY_FILE", "the source replay reads this file, a .csv or .csv.gz")?.into(),
             speed: variables.parsed("REPLAY_SPEED", "max, or a factor above 0 such as 60x", Speed::Times(60.0), speed)?,
         }),
-        _ => Err(ConfigError::Invalid { variable: "QUOTE_SOURCE", found: name, allowed: "simulated or replay" }),
+        provider => match provider::read(provider, symbols(variables)?, poll_every, variables)? {
+            Some(provider) => Ok(SourceConfig::Provider(Box::new(provider))),
+            None => {
+                const ALLOWED: &str = "simulated, replay, alpaca, finnhub, massive, tiingo, twelvedata or yahoo";
+                Err(ConfigError::Invalid { variable: "QUOTE_SOURCE", found: name, allowed: ALLOWED })
+            }
+        },
     }
+}
+
+fn symbols_at<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Option<S3Object>, ConfigError> {
+    variables.parsed("SYMBOLS_S3_URI", "an object in S3, such as s3://bucket/symbols.txt", None, |text| {
+        let (bucket, key) = text.strip_prefix("s3://")?.split_once('/')?;
+        (!bucket.is_empty() && !key.is_empty()).then(|| Some(S3Object { bucket: bucket.to_owned(), key: key.to_owned() }))
+    })
+}
+
+/// A text that is the ARN of a secret.
+fn secret_arn(variable: &'static str, found: String) -> Result<String, ConfigError> {
+    let arn = found.trim();
+    if arn.starts_with("arn:") && arn.contains(":secretsmanager:") {
+        return Ok(arn.to_owned());
+    }
+    const ALLOWED: &str = "the ARN of a secret, such as arn:aws:secretsmanager:us-east-1:123456789012:secret:name-AbCdEf";
+    Err(ConfigError::Invalid { variable, found, allowed: ALLOWED })
 }
 
 fn symbols<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Vec<String>, ConfigError> {
     let Some(list) = variables.get("SYMBOLS") else {
         return Ok(DEFAULT_SYMBOLS.map(str::to_owned).to_vec());
     };
+    listed(list.split(',')).map_err(|found| {
+        const ALLOWED: &str = "tickers separated by commas, the share class after a dot, such as AAPL,BRK.B";
+        ConfigError::Invalid { variable: "SYMBOLS", found, allowed: ALLOWED }
+    })
+}
+
+/// The symbols in upper case and each once; the one that is no ticker as an error.
+fn listed<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
     let mut seen = HashSet::new();
     let mut symbols = Vec::new();
-    for found in list.split(',').map(|symbol| symbol.trim().to_ascii_uppercase()).filter(|symbol| !symbol.is_empty()) {
+    for found in texts.map(|symbol| symbol.trim().to_ascii_uppercase()).filter(|symbol| !symbol.is_empty()) {
         if !symbol::is_canonical(&found) {
-            const ALLOWED: &str = "tickers separated by commas, the share class after a dot, such as AAPL,BRK.B";
-            return Err(ConfigError::Invalid { variable: "SYMBOLS", found, allowed: ALLOWED });
+            return Err(found);
         }
         if seen.insert(found.clone()) {
             symbols.push(found);
@@ -255,7 +366,15 @@ fn kafka<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Kafk
 }
 
 fn security<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Security, ConfigError> {
+    let has_secret = variables.get("KAFKA_SECRET_ARN").is_some();
+    let named = ["KAFKA_USERNAME", "KAFKA_SECRET_ARN"].into_iter().find(|variable| variables.get(variable).is_some());
+    if has_secret && variables.get("KAFKA_USERNAME").is_some() {
+        return Err(ConfigError::Both { one: "KAFKA_USERNAME", other: "KAFKA_SECRET_ARN" });
+    }
     let login = || {
+        if has_secret {
+            return Ok(Login { username: String::new(), password: Secret(String::new()) });
+        }
         Ok(Login {
             username: variables.need("KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL asks for a user")?,
             password: variables.need("KAFKA_PASSWORD", "KAFKA_SECURITY_PROTOCOL asks for the user's password").map(Secret)?,
@@ -273,10 +392,10 @@ fn security<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<S
             return Err(ConfigError::Invalid { variable: "KAFKA_SECURITY_PROTOCOL", found: protocol, allowed: ALLOWED });
         }
     };
-    if security.login().is_none() && variables.get("KAFKA_USERNAME").is_some() {
-        return Err(ConfigError::UnusedLogin { protocol });
+    match named {
+        Some(variable) if security.login().is_none() => Err(ConfigError::UnusedLogin { variable, protocol }),
+        _ => Ok(security),
     }
-    Ok(security)
 }
 
 fn is_topic(text: &str) -> bool {
@@ -295,7 +414,7 @@ fn speed(text: &str) -> Option<Speed> {
     (factor.is_finite() && factor > 0.0).then_some(Speed::Times(factor))
 }
 
-/// `500ms`, `5s` or `1m`.
+/// `500ms`, `5s`, `1m`, `4h` or `7d`.
 fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_at);
@@ -303,6 +422,8 @@ fn duration(text: &str) -> Option<Duration> {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
@@ -313,7 +434,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    pub(super) fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let with_broker = [&[("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")], variables].concat();
         Config::from_lookup(|name| with_broker.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
@@ -358,7 +479,10 @@ mod tests {
     #[test]
     fn a_bad_value_is_told_with_what_is_allowed() {
         for (variables, told) in [
-            (&[("QUOTE_SOURCE", "bloomberg")][..], "QUOTE_SOURCE is \"bloomberg\": allowed is simulated or replay"),
+            (
+                &[("QUOTE_SOURCE", "bloomberg")][..],
+                "QUOTE_SOURCE is \"bloomberg\": allowed is simulated, replay, alpaca, finnhub, massive, tiingo, twelvedata or yahoo",
+            ),
             (&[("SYMBOLS", "AAPL,<b>")], "SYMBOLS is \"<B>\": allowed is tickers"),
             (&[("SIMULATION_SEED", "-1")], "SIMULATION_SEED is \"-1\": allowed is a whole number"),
             (&[("POLL_EVERY", "5")], "POLL_EVERY is \"5\": allowed is a time from"),
@@ -393,9 +517,35 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_of_symbols_is_read_from_an_object() {
+        let mut config = read(&[("SYMBOLS_S3_URI", "s3://lists/us/all.txt"), ("SYMBOLS", "IBM")]).unwrap();
+        assert_eq!(config.symbols_at.as_ref().map(ToString::to_string).as_deref(), Some("s3://lists/us/all.txt"));
+        config.set_symbols("# technology\naapl, MSFT\r\n\nBRK.B # Buffett\nAAPL\n").unwrap();
+        let SourceConfig::Simulated { symbols, .. } = &config.source else { unreachable!() };
+        assert_eq!(symbols, &["AAPL", "MSFT", "BRK.B"]);
+
+        let refused = |text: &str, config: &mut Config| config.set_symbols(text).unwrap_err().to_string();
+        assert!(refused("AAPL\n<Error>", &mut config).starts_with("SYMBOLS_S3_URI is \"<ERROR>\": allowed is the URI of a list"));
+        assert!(refused(" \n# none", &mut config).starts_with("SYMBOLS_S3_URI is \"an empty list\""));
+    }
+
+    #[test]
+    fn the_users_secret_stands_in_for_the_user() {
+        const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:producer-AbCdEf";
+        let sasl = ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl");
+        let mut config = read(&[sasl, ("KAFKA_SECRET_ARN", ARN)]).unwrap();
+        assert_eq!(config.kafka_secret.as_deref(), Some(ARN));
+        assert!(config.kafka.security.login_mut().is_some());
+        assert!(refused(&[("KAFKA_SECRET_ARN", ARN)]).starts_with("KAFKA_SECRET_ARN is set, but KAFKA_SECURITY_PROTOCOL is plaintext"));
+        let both = refused(&[sasl, ("KAFKA_SECRET_ARN", ARN), ("KAFKA_USERNAME", "me")]);
+        assert_eq!(both, "KAFKA_USERNAME and KAFKA_SECRET_ARN are both set: unset one of them");
+    }
+
+    #[test]
     fn times_and_speeds_have_units() {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!((duration("4h"), duration("7d")), (Some(Duration::from_secs(14_400)), Some(Duration::from_secs(604_800))));
         for text in ["", "s", "5", "1.5s", "-1s", "99999999999999999999s", "18446744073709551615m"] {
             assert_eq!(duration(text), None, "{text}");
         }

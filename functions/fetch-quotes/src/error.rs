@@ -1,11 +1,39 @@
-//! Why an invocation failed as a whole.
+//! Why the function does not start, and why an invocation failed as a whole.
 
 use std::fmt::Write as _;
 
 use lambda_runtime::Diagnostic;
 
+use crate::aws::ObjectError;
+use crate::config::ConfigError;
 use crate::producer::ProduceError;
 use crate::source::SourceError;
+use crate::sources::provider::http::TransportError;
+use crate::sources::provider::key::SecretError;
+use crate::sources::replay::ReplayError;
+
+/// Why the function does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The list of symbols.
+    #[error(transparent)]
+    Symbols(#[from] ObjectError),
+    /// The Kafka user's secret.
+    #[error(transparent)]
+    Login(#[from] SecretError),
+    /// The file to replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The HTTP client: this machine has no certificates to check a server's with.
+    #[error("the HTTP client cannot be made")]
+    Http(#[from] TransportError),
+    /// The Kafka client.
+    #[error(transparent)]
+    Kafka(#[from] ProduceError),
+}
 
 /// Why an invocation failed as a whole: nothing was produced, or nothing could be fetched.
 ///

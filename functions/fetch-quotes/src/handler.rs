@@ -2,12 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::Utc;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Map, Value};
 
 use crate::error::{InvocationError, chain};
+use crate::logins::Logins;
+use crate::metrics;
 use crate::producer::{Cluster, Outcome, ProduceError, Producer, TIME_NEEDED};
 use crate::source::{Batch, Fetched, Invocation, Next, Source};
+use crate::sources::provider::fault::Reason;
 use crate::summary::{Failure, Subject, Summary};
 
 /// What an invocation is given: any JSON object. The schedule says its `time`, a person `{}`.
@@ -18,13 +22,23 @@ pub(crate) struct Handler {
     source: Box<dyn Source>,
     producer: Producer,
     poll_every: Option<Duration>,
+    /// Gives the producer another user where the one it has is refused.
+    logins: Option<Logins>,
+    /// The name under which its metrics are written; `None`: they are not.
+    function: Option<String>,
 }
 
 impl Handler {
     /// A handler that asks `source` once an invocation, or repeatedly with `poll_every` between the
     /// starts of two polls, until the invocation's time is up.
     pub(crate) fn new(source: Box<dyn Source>, producer: Producer, poll_every: Option<Duration>) -> Self {
-        Self { source, producer, poll_every }
+        Self { source, producer, poll_every, logins: None, function: None }
+    }
+
+    /// The same, with a user from a secret, and with metrics under the function's name.
+    pub(crate) fn with(mut self, logins: Option<Logins>, function: String) -> Self {
+        (self.logins, self.function) = (logins, Some(function));
+        self
     }
 
     /// Answers one event. The deadline is the one that Lambda states.
@@ -35,15 +49,34 @@ impl Handler {
         self.run(&Invocation::new(left)).await
     }
 
-    /// Moves what there is within the invocation's time. Partial success is success with a report.
+    /// Moves what there is within the invocation's time. Partial success is success with a report;
+    /// the metrics tell of total failure too.
     async fn run(&mut self, invocation: &Invocation) -> Result<Summary, InvocationError> {
         let mut summary = Summary::new(self.source.name());
+        let moved = self.move_all(&mut summary, invocation).await;
+        if let Some(function) = &self.function {
+            metrics::write(function, &summary, Utc::now().timestamp_millis());
+        }
+        moved.map(|()| summary)
+    }
+
+    async fn move_all(&mut self, summary: &mut Summary, invocation: &Invocation) -> Result<(), InvocationError> {
         let mut cluster = None;
         loop {
             let (next, failed) = match self.source.fetch(invocation).await {
-                Ok(batch) => self.produce(batch, &mut cluster, &mut summary, invocation).await,
-                Err(source) => (Next::Later, Some(InvocationError::Fetch { name: self.source.name(), source })),
+                Ok(batch) => self.produce(batch, &mut cluster, summary, invocation).await,
+                Err(source) => {
+                    source.failures().iter().cloned().for_each(|failure| summary.fail(failure));
+                    (Next::Later, Some(InvocationError::Fetch { name: self.source.name(), source }))
+                }
             };
+            if let (Some(InvocationError::Produce(_)), Some(logins)) = (&failed, &mut self.logins)
+                && let Some(producer) = logins.another_producer().await
+            {
+                // For the polls and invocations that follow: this batch's time is over.
+                self.producer = producer;
+                cluster = None;
+            }
             match failed {
                 Some(error) if summary.produced == 0 => return Err(error),
                 Some(error) => {
@@ -54,6 +87,7 @@ impl Handler {
             }
             if !self.goes_on(next, invocation).await {
                 summary.exhausted = next == Next::Never;
+                summary.closed = next == Next::Closed;
                 break;
             }
         }
@@ -62,10 +96,13 @@ impl Handler {
             fetched = summary.fetched,
             produced = summary.produced,
             failed = summary.failed,
+            unchanged = summary.unchanged,
+            deferred = summary.deferred,
+            closed = summary.closed,
             exhausted = summary.exhausted,
             "The invocation is done."
         );
-        Ok(summary)
+        Ok(())
     }
 
     /// Produces one batch, accounts for it, and says when the source is worth asking again.
@@ -76,8 +113,10 @@ impl Handler {
         summary: &mut Summary,
         invocation: &Invocation,
     ) -> (Next, Option<InvocationError>) {
-        let Batch { rows, failures, next } = batch;
-        summary.fetched += rows.len();
+        let Batch { rows, failures, unchanged, deferred, next } = batch;
+        summary.fetched += rows.len() + unchanged;
+        summary.unchanged += unchanged;
+        summary.deferred += deferred;
         for failure in failures {
             tracing::warn!(subject = ?failure.subject, reason = failure.reason, "Something could not be fetched.");
             summary.fail(failure);
@@ -123,7 +162,7 @@ impl Handler {
     /// Whether to ask the source again in this invocation; waits until that is due.
     async fn goes_on(&self, next: Next, invocation: &Invocation) -> bool {
         match (next, self.poll_every) {
-            (Next::Never, _) | (Next::Later, None) => false,
+            (Next::Never | Next::Closed, _) | (Next::Later, None) => false,
             (Next::Now, _) => invocation.left() > TIME_NEEDED,
             (Next::Later, Some(every)) => {
                 let wait = until_next(invocation.elapsed(), every);
@@ -148,7 +187,7 @@ fn failure(row: &Fetched, reason: &str) -> Failure {
         Some(mark) => Subject::Line(mark.line),
         None => Subject::Symbol(row.quote.symbol.clone().into_owned()),
     };
-    Failure { subject, reason: reason.to_owned() }
+    Failure { subject, kind: Reason::NotProduced, reason: reason.to_owned() }
 }
 
 #[cfg(test)]
@@ -385,7 +424,9 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let nobody = KafkaConfig { bootstrap_servers: format!("127.0.0.1:{port}"), ..kafka };
         let error = handler(&nobody).run(&invocation()).await.unwrap_err();
-        assert!(chain(&error).starts_with("nothing was produced: no answer from 127.0.0.1:"), "{}", chain(&error));
+        let expected =
+            format!("nothing was produced: no access to Kafka at 127.0.0.1:{port}: the broker 127.0.0.1:{port} cannot be reached: ");
+        assert!(chain(&error).starts_with(&expected), "{}", chain(&error));
         assert!(error.is_retryable());
     }
 

@@ -3,37 +3,60 @@
 //! One invocation is told in [`handler`]; where quotes come from in [`source`] and [`sources`],
 //! how they reach the topic in [`producer`].
 
+mod aws;
+mod clock;
 mod config;
 mod error;
 mod handler;
+mod hours;
 mod kafka;
+mod logins;
+mod metrics;
 mod partition;
 mod producer;
 mod source;
 mod sources;
 mod summary;
+mod unchanged;
 
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use tokio::sync::Mutex;
 
+use crate::aws::Aws;
 use crate::config::Config;
+use crate::error::{StartError, chain};
 use crate::handler::{Event, Handler};
+use crate::logins::Logins;
 use crate::producer::Producer;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let config = Config::from_env().map_err(|error| error::chain(&error))?;
-    let source = sources::build(&config).map_err(|error| error::chain(&error))?;
-    let producer = Producer::new(config.kafka).map_err(|error| error::chain(&error))?;
+    let handler = start().await.map_err(|error| chain(&error))?;
     // Lambda gives a process one invocation at a time; the lock only tells the compiler so.
-    let handler = Arc::new(Mutex::new(Handler::new(source, producer, config.poll_every)));
-
+    let handler = Arc::new(Mutex::new(handler));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let handler = Arc::clone(&handler);
         async move { handler.lock().await.invoke(event).await }
     }))
     .await
+}
+
+/// Reads the settings and builds the clients, once a process.
+async fn start() -> Result<Handler, StartError> {
+    let mut config = Config::from_env()?;
+    let aws = Arc::new(Aws::default());
+    if let Some(object) = &config.symbols_at {
+        let symbols = aws.object(object).await?;
+        config.set_symbols(&symbols)?;
+    }
+    let logins = match config.kafka_secret.take() {
+        Some(arn) => Some(Logins::read(aws.clone(), arn, &mut config.kafka).await?),
+        None => None,
+    };
+    let source = sources::build(&config, aws)?;
+    let producer = Producer::new(config.kafka)?;
+    Ok(Handler::new(source, producer, config.poll_every).with(logins, config.function))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kafka_client::Refusal;
 use quotes::CLUSTER_HEADER;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -112,6 +113,24 @@ pub(crate) enum ProduceError {
         #[source]
         source: RDKafkaErrorCode,
     },
+    /// The brokers don't let us in, and say why.
+    #[error("no access to Kafka at {brokers}")]
+    Refused {
+        /// The bootstrap servers.
+        brokers: String,
+        #[source]
+        source: Refusal,
+    },
+    /// The user may not do what it must.
+    #[error("the user {user} may not produce to topic {topic}: grant it Write and Describe there, and IdempotentWrite on the cluster")]
+    Forbidden {
+        /// The user.
+        user: String,
+        /// The topic.
+        topic: String,
+        #[source]
+        source: RDKafkaErrorCode,
+    },
     /// The cluster has no such topic.
     #[error("topic {topic} does not exist: create it, or correct KAFKA_TOPIC")]
     TopicMissing {
@@ -149,7 +168,8 @@ impl ProduceError {
     /// Whether the same can succeed later without anybody changing anything.
     pub(crate) const fn is_retryable(&self) -> bool {
         match self {
-            Self::Client { .. } | Self::TopicMissing { .. } | Self::NotEnoughTime { .. } => false,
+            Self::Client { .. } | Self::TopicMissing { .. } | Self::NotEnoughTime { .. } | Self::Forbidden { .. } => false,
+            Self::Refused { source, .. } => source.is_retryable(),
             Self::NoAnswer { source, .. } | Self::Topic { source, .. } | Self::NotDelivered { source: RowError::Kafka(source), .. } => {
                 !is_refusal(*source)
             }
@@ -161,8 +181,13 @@ impl ProduceError {
 
 /// Whether the cluster does not want us, rather than being unable.
 const fn is_refusal(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{Authentication, ClusterAuthorizationFailed, SSL, SaslAuthenticationFailed, TopicAuthorizationFailed};
-    matches!(code, Authentication | SSL | SaslAuthenticationFailed | TopicAuthorizationFailed | ClusterAuthorizationFailed)
+    use RDKafkaErrorCode::{Authentication, SSL, SaslAuthenticationFailed};
+    matches!(code, Authentication | SSL | SaslAuthenticationFailed) || is_forbidden(code)
+}
+
+/// Whether the user lacks a right.
+const fn is_forbidden(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)
 }
 
 /// The error's code; errors of a client without one do not occur once it is made.
@@ -215,9 +240,9 @@ impl Producer {
     }
 
     async fn ask(&mut self, invocation: &Invocation) -> Result<Cluster, ProduceError> {
-        let (client, topic) = (self.client.clone(), self.kafka.topic.clone());
+        let (client, kafka) = (self.client.clone(), self.kafka.clone());
         let timeout = invocation.at_most(REQUEST_TIMEOUT);
-        let asked = tokio::task::spawn_blocking(move || ask(client.client(), &topic, timeout)).await;
+        let asked = tokio::task::spawn_blocking(move || ask(client.client(), &kafka, timeout)).await;
         // The task neither panics nor is cancelled.
         let answer = asked.unwrap_or(Err(AskError::NoAnswer(RDKafkaErrorCode::Fail)));
         let cluster = answer.map_err(|error| error.into_produce_error(&self.kafka))?;
@@ -310,6 +335,11 @@ impl Producer {
             _ => None,
         });
         let source = lost.unwrap_or(RowError::Kafka(RDKafkaErrorCode::Fail));
+        if let RowError::Kafka(source) = source
+            && is_forbidden(source)
+        {
+            return Err(forbidden(&self.kafka, source));
+        }
         Err(ProduceError::NotDelivered { topic, rows, source })
     }
 }
@@ -333,11 +363,18 @@ fn client(kafka: &KafkaConfig) -> Result<FutureProducer<LogContext>, ProduceErro
         })
 }
 
+fn forbidden(kafka: &KafkaConfig, source: RDKafkaErrorCode) -> ProduceError {
+    let user = kafka.security.login().map_or("ANONYMOUS", |login| &login.username).to_owned();
+    ProduceError::Forbidden { user, topic: kafka.topic.clone(), source }
+}
+
 /// Why [`ask`] has no answer.
 #[derive(Debug)]
 pub(crate) enum AskError {
     /// No broker answered.
     NoAnswer(RDKafkaErrorCode),
+    /// No broker answered, and it shows why.
+    Refused(Refusal),
     /// The topic is missing or barred.
     Topic(RDKafkaErrorCode),
 }
@@ -348,6 +385,8 @@ impl AskError {
         use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
         match self {
             Self::NoAnswer(source) => ProduceError::NoAnswer { brokers: kafka.bootstrap_servers.clone(), source },
+            Self::Refused(source) => ProduceError::Refused { brokers: kafka.bootstrap_servers.clone(), source },
+            Self::Topic(source) if is_forbidden(source) => forbidden(kafka, source),
             Self::Topic(UnknownTopic | UnknownTopicOrPartition) => ProduceError::TopicMissing { topic: kafka.topic.clone() },
             Self::Topic(source) => ProduceError::Topic { topic: kafka.topic.clone(), source },
         }
@@ -357,10 +396,15 @@ impl AskError {
 /// Asks the cluster for its id and the topic's partitions, blocking.
 pub(crate) fn ask<C: rdkafka::ClientContext>(
     client: &rdkafka::client::Client<C>,
-    topic: &str,
+    kafka: &KafkaConfig,
     timeout: Duration,
 ) -> Result<Cluster, AskError> {
-    let metadata = client.fetch_metadata(Some(topic), timeout).map_err(|error| AskError::NoAnswer(code(&error)))?;
+    let topic = kafka.topic.as_str();
+    // What is left is for finding out why there is no answer.
+    let metadata = client.fetch_metadata(Some(topic), timeout * 3 / 5).map_err(|error| {
+        let reason = kafka_client::refusal(&kafka::client_config(kafka), timeout * 2 / 5);
+        reason.map_or_else(|| AskError::NoAnswer(code(&error)), AskError::Refused)
+    })?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let Some(found) = found else {
         return Err(AskError::Topic(RDKafkaErrorCode::UnknownTopicOrPartition));

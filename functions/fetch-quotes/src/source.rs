@@ -7,6 +7,7 @@ use quotes::Quote;
 use tokio::time::Instant;
 
 use crate::producer::Delivered;
+use crate::sources::provider::polled::PollError;
 use crate::sources::replay::ReplayError;
 use crate::sources::replay::mark::Mark;
 use crate::summary::Failure;
@@ -32,23 +33,30 @@ pub(crate) trait Source: Send {
 }
 
 /// A source's answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// The quotes, in the order in which each symbol's are to be stored.
     pub(crate) rows: Vec<Fetched>,
     /// What could not be given.
     pub(crate) failures: Vec<Failure>,
+    /// How many quotes are left out because nothing about them is new.
+    pub(crate) unchanged: usize,
+    /// How many symbols wait for their turn, because a rate limit has no room for all.
+    pub(crate) deferred: usize,
     /// When to ask again.
     pub(crate) next: Next,
 }
 
 /// When a source is worth asking again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Next {
     /// At once: there is more already.
     Now,
     /// With the next poll or invocation.
+    #[default]
     Later,
+    /// Not in this invocation: the market is closed.
+    Closed,
     /// Never: everything was given.
     Never,
 }
@@ -98,6 +106,9 @@ pub(crate) enum SourceError {
     /// The replay could not go on.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The provider gave nothing.
+    #[error(transparent)]
+    Poll(#[from] PollError),
 }
 
 impl SourceError {
@@ -105,6 +116,15 @@ impl SourceError {
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Replay(error) => error.is_retryable(),
+            Self::Poll(error) => error.is_retryable(),
+        }
+    }
+
+    /// What failed one by one, to be counted.
+    pub(crate) fn failures(&self) -> &[Failure] {
+        match self {
+            Self::Replay(_) => &[],
+            Self::Poll(error) => error.failures(),
         }
     }
 }

@@ -117,7 +117,9 @@ mod tests {
         use base64::Engine;
         let record = |(partition, offset, value, headers): &(i32, i64, &str, &str)| {
             let value = base64::engine::general_purpose::STANDARD.encode(value);
-            format!(r#"{{"topic":"quotes","partition":{partition},"offset":{offset},"timestamp":1795500000000,"value":"{value}","headers":{headers}}}"#)
+            format!(
+                r#"{{"topic":"quotes","partition":{partition},"offset":{offset},"timestamp":1795500000000,"value":"{value}","headers":{headers}}}"#
+            )
         };
         let records: Vec<_> = records.iter().map(record).collect();
         serde_json::from_str(&format!(r#"{{"records":{{"quotes-0":[{}]}}}}"#, records.join(","))).unwrap()

@@ -26,6 +26,7 @@ use crate::config::{KafkaConfig, Speed};
 use crate::kafka::REQUEST_TIMEOUT;
 use crate::producer::{Delivered, Outcome};
 use crate::source::{Batch, Fetched, Invocation, Next, Source, SourceError};
+use crate::sources::provider::fault::Reason;
 use crate::summary::{Failure, Subject};
 
 pub(crate) use self::progress::ProgressError;
@@ -124,7 +125,7 @@ impl Source for Replay {
             Some(reading) => reading,
             None => self.open(invocation).await?,
         };
-        let mut batch = Batch { rows: Vec::new(), failures: Vec::new(), next: Next::Now };
+        let mut batch = Batch { next: Next::Now, ..Batch::default() };
         while batch.rows.len() + batch.failures.len() < BATCH {
             match reading.next() {
                 None => {
@@ -134,7 +135,7 @@ impl Source for Replay {
                 Some(Err(BadRow { line, reason })) => {
                     if line > self.told {
                         self.told = line;
-                        batch.failures.push(Failure { subject: Subject::Line(line), reason });
+                        batch.failures.push(Failure { subject: Subject::Line(line), kind: Reason::Unreadable, reason });
                     }
                 }
                 Some(Ok(row)) => {

@@ -22,7 +22,8 @@ use quotes::{Decimal, Quote, Timestamp};
 use self::session::{Session, Totals};
 use self::tape::{Book, Tape, Trade};
 use crate::producer::Delivered;
-use crate::source::{Batch, Fetched, Invocation, Next, Source, SourceError};
+use crate::source::{Batch, Fetched, Invocation, Source, SourceError};
+use crate::sources::provider::fault::Reason;
 use crate::summary::{Failure, Subject};
 
 const NAME: &str = "simulated";
@@ -49,12 +50,13 @@ impl Source for Simulated {
 
     async fn fetch(&mut self, _: &Invocation) -> Result<Batch, SourceError> {
         let now = Timestamp::from(Utc::now());
-        let mut batch = Batch { rows: Vec::with_capacity(self.symbols.len()), failures: Vec::new(), next: Next::Later };
+        let mut batch = Batch { rows: Vec::with_capacity(self.symbols.len()), ..Batch::default() };
         for symbol in &mut self.symbols {
             match symbol.quote_at(now, &mut self.calendar) {
                 Some(quote) => batch.rows.push(Fetched { quote, mark: None }),
                 None => batch.failures.push(Failure {
                     subject: Subject::Symbol(symbol.name.clone()),
+                    kind: Reason::Unreadable,
                     reason: format!("the simulation has no quote at {now}"),
                 }),
             }

@@ -162,7 +162,7 @@ impl Progress {
             .set("queued.max.messages.kbytes", "2048")
             .create_with_context(LogContext)
             .map_err(|error| ProgressError::Kafka { group: group.clone(), doing: "making a client", source: code(&error) })?;
-        let cluster = producer::ask(consumer.client(), &kafka.topic, time.min(REQUEST_TIMEOUT))
+        let cluster = producer::ask(consumer.client(), kafka, time.min(REQUEST_TIMEOUT))
             .map_err(|error| ProgressError::Cluster(error.into_produce_error(kafka)))?;
 
         let progress = Self { consumer, topic: kafka.topic.clone(), group, cluster: cluster.id };
