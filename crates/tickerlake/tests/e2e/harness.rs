@@ -144,7 +144,7 @@ impl Tickerlake {
 
     /// Ctrl-C.
     pub(crate) fn interrupt(&self) {
-        kill_process(self.pid(), Signal::INT).unwrap();
+        self.signal(Signal::INT);
     }
 
     /// A signal to the command alone.
@@ -154,7 +154,7 @@ impl Tickerlake {
 
     /// `kill -9` of the command alone: its children must be its own affair.
     pub(crate) fn kill(&self) {
-        kill_process(self.pid(), Signal::KILL).unwrap();
+        self.signal(Signal::KILL);
     }
 
     /// Waits until it ends.

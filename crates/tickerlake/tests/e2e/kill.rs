@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::harness::{Tickerlake, eventually, number, sound_audit};
 use crate::lake;
-use crate::processes::{self, Process};
+use crate::processes::{self, Bereaved};
 use crate::recording::Recording;
 
 /// The file's quotes, one for each recorded second.
@@ -38,7 +38,7 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
     };
 
     // What a killed stack leaves may still end while the next one runs, which must not mind.
-    let mut left: Vec<(Moment, Vec<Process>, String)> = Vec::new();
+    let mut left: Vec<(Moment, Bereaved, String)> = Vec::new();
     let paced = [Introduced, Produced(1), Files(1), Written(1), Files(3), Written(500), Files(5), Produced(300)];
     for (moment, speed) in paced.map(|moment| (moment, "300x")).into_iter().chain([(Files(1), "max")]) {
         let files_before = lake::parquet_files(&data).len();
@@ -50,7 +50,7 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
             Written(count) => drop(local.wait_for_counts("rows", |counts| counts.rows >= count)),
             Files(count) => local.wait_for("files", |_| (lake::parquet_files(&data).len() >= files_before + count).then_some(())),
         }
-        let children = local.children();
+        let children = Bereaved(local.children());
         local.kill();
         let ended = local.finish();
         assert_eq!(ended.signal, Some(9), "{moment:?}: {ended:#?}");
@@ -62,9 +62,9 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() {
     ended.succeeded();
     for (moment, children, endpoint) in left {
         if !matches!(moment, Moment::Introduced) {
-            assert!(children.iter().any(|child| child.name == "fetch-quotes"), "{moment:?}: {children:#?}");
+            assert!(children.0.iter().any(|child| child.name == "fetch-quotes"), "{moment:?}: {children:#?}");
         }
-        eventually(&format!("the end of {children:#?}, killed when {moment:?}"), || children.iter().all(Process::is_gone).then_some(()));
+        eventually(&format!("the end of {children:#?}, killed when {moment:?}"), || children.are_gone().then_some(()));
         assert_eq!(processes::orphans_with(&endpoint), [], "{moment:?}");
     }
 

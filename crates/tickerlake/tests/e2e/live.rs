@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::harness::{Counts, Tickerlake, audit, eventually, number, query, run, sound_audit};
-use crate::processes;
+use crate::processes::{self, Bereaved};
 
 const SYMBOLS: [&str; 3] = ["AAPL", "BRK.B", "SPY"];
 
@@ -34,8 +34,8 @@ fn quotes_are_shown_queried_and_drained() {
     eventually("more rows", || (number(data, "SELECT count(*) FROM quotes") > before).then_some(()));
     sound_audit(data);
 
-    let children = local.children();
-    let names: Vec<_> = children.iter().map(|child| child.name.as_str()).collect();
+    let children = Bereaved(local.children());
+    let names: Vec<_> = children.0.iter().map(|child| child.name.as_str()).collect();
     for function in ["fetch-quotes", "write-quotes", "start-crawler"] {
         assert!(names.contains(&function), "{function} runs: {names:?}");
     }
@@ -47,7 +47,7 @@ fn quotes_are_shown_queried_and_drained() {
     assert_eq!((last.fetched, last.fetched, last.lag), (last.produced, last.rows, 0), "{printed}");
     assert!(printed.contains(&format!("Stored {} rows", last.rows)), "{printed}");
 
-    assert!(children.iter().all(processes::Process::is_gone), "left running: {children:#?}");
+    assert!(children.are_gone(), "left running: {children:#?}");
     let orphans = processes::orphans_with(&format!("AWS_ENDPOINT_URL={}", endpoints.aws));
     assert!(orphans.is_empty(), "left running: {orphans:#?}");
     assert!(!data.join("endpoints.json").exists(), "nobody listens there any more");

@@ -26,6 +26,23 @@ impl Process {
     }
 }
 
+/// Processes that must end by themselves. Where they do not, the test fails, and they are killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Bereaved(pub(crate) Vec<Process>);
+
+impl Bereaved {
+    /// Whether all have ended.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.0.iter().all(Process::is_gone)
+    }
+}
+
+impl Drop for Bereaved {
+    fn drop(&mut self) {
+        self.0.iter().filter(|process| !process.is_gone()).for_each(Process::kill);
+    }
+}
+
 /// The living processes that `parent` started itself.
 pub(crate) fn children_of(parent: Pid) -> Vec<Process> {
     all().filter_map(|pid| stat(pid).filter(|stat| stat.parent == parent.as_raw_nonzero().get()).map(|stat| stat.process(pid))).collect()
