@@ -30,6 +30,17 @@ A replay file is a CSV whose header names quote columns: symbol, event_time and 
 While it runs, AWS clients work against it: export AWS_ENDPOINT_URL as it prints, with the access
 key and secret `local`. TICKERLAKE_LOG=info shows what the local parts log.")]
     Local(LocalArgs),
+    /// Print what a provider says now, without Kafka and without a lake.
+    ///
+    /// The first thing to try with a new API key. The market's hours don't matter: outside of them a
+    /// provider tells its last trade. Exits 1 if there was no quote at all.
+    #[command(after_help = "Examples:
+  QUOTE_API_KEY=... tickerlake fetch --source finnhub --symbols AAPL,BRK.B
+  QUOTE_API_KEY=ID:SECRET QUOTE_FEED=iex tickerlake fetch --source alpaca --format json
+
+The sources are alpaca, finnhub, massive, tiingo, twelvedata, yahoo and simulated; docs/providers.md
+compares them and lists the variables of each.")]
+    Fetch(FetchArgs),
     /// Ask the lake a question in SQL.
     ///
     /// Works while `tickerlake local` runs on the data folder and after it stopped, and on a deployed stack.
@@ -82,8 +93,21 @@ pub(crate) enum QuarantineCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// Who is asked [default: $QUOTE_SOURCE, else alpaca]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// The symbols to fetch, comma-separated [default: $SYMBOLS, else some large ones]
+    #[arg(long, value_name = "A,B")]
+    pub(crate) symbols: Option<String>,
+    /// How the quotes are printed; json has every column that the provider filled
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub(crate) format: TableFormat,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LocalArgs {
-    /// Where quotes come from: simulated or replay [default: $QUOTE_SOURCE, else simulated]
+    /// Where quotes come from: simulated, replay, alpaca, finnhub, massive, tiingo, twelvedata or yahoo [default: $QUOTE_SOURCE, else simulated]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Option<String>,
     /// The recorded quotes to replay, .csv or .csv.gz

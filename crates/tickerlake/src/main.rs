@@ -8,6 +8,7 @@ mod cli;
 mod data_folder;
 mod deployment;
 mod failure;
+mod fetch;
 mod kafka;
 mod lake;
 mod local;
@@ -55,6 +56,7 @@ fn fail(failure: &Failure) -> ExitCode {
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Local(args) => local::run(args).await,
+        Command::Fetch(args) => fetch::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Quarantine(args) => quarantine::run(args).await,

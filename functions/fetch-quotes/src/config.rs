@@ -221,6 +221,15 @@ impl Config {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
+    /// Reads the environment for the source alone: the cluster is one that nobody will ask.
+    pub(crate) fn without_kafka() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| match name {
+            "KAFKA_BOOTSTRAP_SERVERS" => Some("nowhere:0".to_owned()),
+            name if name.starts_with("KAFKA_") => None,
+            name => std::env::var(name).ok(),
+        })
+    }
+
     /// Reads variables through `lookup`. One that is empty or blank counts as not set: a template's
     /// parameter has no other way to say so.
     fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {

@@ -51,7 +51,7 @@ impl Handler {
 
     /// Moves what there is within the invocation's time. Partial success is success with a report;
     /// the metrics tell of total failure too.
-    async fn run(&mut self, invocation: &Invocation) -> Result<Summary, InvocationError> {
+    pub(crate) async fn run(&mut self, invocation: &Invocation) -> Result<Summary, InvocationError> {
         let mut summary = Summary::new(self.source.name());
         let moved = self.move_all(&mut summary, invocation).await;
         if let Some(function) = &self.function {
@@ -191,7 +191,7 @@ fn failure(row: &Fetched, reason: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     //! Against librdkafka's own broker in this process.
     #![allow(clippy::unwrap_used)]
 
@@ -216,7 +216,7 @@ mod tests {
     const PARTITIONS: i32 = 3;
 
     /// A cluster with the topic `quotes`, and how to reach it.
-    fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaConfig) {
+    pub(crate) fn cluster() -> (MockCluster<'static, DefaultProducerContext>, KafkaConfig) {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("quotes", PARTITIONS, 1).unwrap();
         let kafka =

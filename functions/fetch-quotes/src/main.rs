@@ -13,6 +13,7 @@ mod kafka;
 mod logins;
 mod metrics;
 mod partition;
+mod print;
 mod producer;
 mod source;
 mod sources;
@@ -33,6 +34,10 @@ use crate::producer::Producer;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    if std::env::args().nth(1).as_deref() == Some(print::ARGUMENT) {
+        let printed = print::run().await.map_err(|error| chain(&error))?;
+        std::process::exit(if printed { 0 } else { 1 });
+    }
     tracing::init_default_subscriber();
     let handler = start().await.map_err(|error| chain(&error))?;
     // Lambda gives a process one invocation at a time; the lock only tells the compiler so.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::{StartError, chain};
-use crate::source::{Invocation, SourceError};
+use crate::source::Invocation;
 use crate::sources;
 use crate::summary::Failure;
 
@@ -43,11 +43,7 @@ pub(crate) async fn run() -> Result<bool, StartError> {
     if let Err(error) = &fetched
         && failures.is_empty()
     {
-        let _ = writeln!(err, "{}", said(error));
+        let _ = writeln!(err, "{}", serde_json::json!({"reason": chain(error)}));
     }
     Ok(!rows.is_empty())
-}
-
-fn said(error: &SourceError) -> String {
-    chain(error)
 }

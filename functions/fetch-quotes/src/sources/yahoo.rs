@@ -172,20 +172,24 @@ fn quote(symbol: &str, entry: &RawValue, fetched_at: Timestamp) -> Result<Quote<
     let mut quote = Quote::new(symbol.to_owned(), unit.currency.clone(), price, event_time, fetched_at, "yahoo");
     // The day is the exchange's own, whose offset is known.
     let offset = meta.gmtoffset.0.and_then(|offset| chrono::FixedOffset::east_opt(i32::try_from(offset).ok()?));
-    let local = |moment: Timestamp| Some(moment.to_utc().with_timezone(&offset?).date_naive());
-    quote.day_date = local(event_time);
+    quote.day_date = local_date(offset, event_time);
     quote.day_high = column(meta.regular_market_day_high);
     quote.day_low = column(meta.regular_market_day_low);
     quote.day_volume = meta.regular_market_volume.not_negative();
     quote.previous_close = column(meta.previous_close).or_else(|| column(meta.chart_previous_close));
     // The bar's open is the day's only if the bar is of that day.
-    let bar_date = timestamp.0.and_then(|times| times.last().copied()).and_then(Whole::seconds).and_then(local);
+    let bar_start = timestamp.0.and_then(|times| times.last().copied()).and_then(Whole::seconds);
+    let bar_date = bar_start.and_then(|start| local_date(offset, start));
     if bar_date.is_some() && bar_date == quote.day_date {
         let opens =
             indicators.0.and_then(|indicators| indicators.quote.0).and_then(|bars| bars.into_iter().next()).and_then(|bars| bars.open.0);
         quote.day_open = opens.and_then(|opens| opens.last().copied()).and_then(column);
     }
     Ok(quote)
+}
+
+fn local_date(offset: Option<chrono::FixedOffset>, moment: Timestamp) -> Option<chrono::NaiveDate> {
+    Some(moment.to_utc().with_timezone(&offset?).date_naive())
 }
 
 #[cfg(test)]

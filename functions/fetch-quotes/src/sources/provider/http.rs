@@ -191,7 +191,8 @@ fn said(headers: &HeaderMap, now: DateTime<Utc>) -> Said {
     let remaining = text("x-ratelimit-remaining").and_then(|value| value.parse().ok());
     let credits = text("api-credits-left").and_then(|value| value.parse().ok());
     let minute_ends_in = Duration::from_secs(60 - u64::from(chrono::Timelike::second(&now)).min(59));
-    Said { remaining: remaining.or(credits), reset_in: reset_in.or(credits.map(|_: u32| minute_ends_in)), retry_after }
+    let limit = text("x-ratelimit-limit").and_then(|value| value.parse().ok());
+    Said { limit, remaining: remaining.or(credits), reset_in: reset_in.or(credits.map(|_: u32| minute_ends_in)), retry_after }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(crate) struct Limit {
 /// What an answer's headers say about the limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Said {
+    /// The limit that the rest is about.
+    pub(crate) limit: Option<u32>,
     /// How much is left.
     pub(crate) remaining: Option<u32>,
     /// The time until it is full again.
@@ -36,12 +38,14 @@ pub(crate) struct Limiter {
     windows: Vec<Window>,
     /// Nothing before this: the provider said so.
     blocked_until: Duration,
+    /// When the last that was taken is due.
+    last: Duration,
 }
 
 #[derive(Debug)]
 struct Window {
     limit: Limit,
-    /// When, and how much; in order.
+    /// Until when it counts, and how much; in order.
     used: VecDeque<(Duration, u32)>,
 }
 
@@ -50,24 +54,32 @@ impl Window {
     /// empty window: it cannot be split here.
     fn earliest(&self, at: Duration, cost: u32) -> Duration {
         let mut room = self.limit.most;
-        for (used_at, used) in self.used.iter().rev() {
-            if *used_at + self.limit.per <= at {
+        for (until, used) in self.used.iter().rev() {
+            if *until <= at {
                 break;
             }
-            // `>` also where the cost alone exceeds the limit: then all must have gone.
+            // Also where the cost alone exceeds the limit: then all must have gone.
             match room.checked_sub(*used) {
                 Some(left) if left >= cost => room = left,
-                _ => return at.max(*used_at + self.limit.per),
+                _ => return *until,
             }
         }
         at
     }
 
-    fn record(&mut self, at: Duration, cost: u32) {
-        while self.used.front().is_some_and(|(used_at, _)| *used_at + self.limit.per <= at) {
+    /// How much of the limit is free at `at`.
+    fn room(&self, at: Duration) -> u32 {
+        let used = self.used.iter().rev().take_while(|(until, _)| *until > at);
+        self.limit.most.saturating_sub(used.map(|(_, cost)| *cost).sum())
+    }
+
+    /// Counts `cost` until `until`, and forgets what counts no more at `now`.
+    fn record(&mut self, now: Duration, until: Duration, cost: u32) {
+        while self.used.front().is_some_and(|(until, _)| *until <= now) {
             self.used.pop_front();
         }
-        self.used.push_back((at, cost));
+        let at = self.used.partition_point(|(found, _)| *found <= until);
+        self.used.insert(at, (until, cost));
     }
 }
 
@@ -75,7 +87,7 @@ impl Limiter {
     /// Nothing used yet.
     pub(crate) fn new(limits: &[Limit]) -> Self {
         let windows = limits.iter().map(|limit| Window { limit: *limit, used: VecDeque::new() }).collect();
-        Self { windows, blocked_until: Duration::ZERO }
+        Self { windows, blocked_until: Duration::ZERO, last: Duration::ZERO }
     }
 
     /// Takes `cost` at the earliest time from `now` on when every limit has room for it, and says
@@ -83,9 +95,7 @@ impl Limiter {
     pub(crate) fn take(&mut self, now: Duration, cost: u32, latest: Duration) -> Option<Duration> {
         let mut at = now.max(self.blocked_until);
         // What was taken before may lie in the future: nothing overtakes it.
-        if let Some(last) = self.windows.iter().filter_map(|window| window.used.back()).map(|(at, _)| *at).max() {
-            at = at.max(last);
-        }
+        at = at.max(self.last);
         // Each round is moved by one of the windows, of which there are two or three.
         loop {
             let next = self.windows.iter().map(|window| window.earliest(at, cost)).max().unwrap_or(at);
@@ -97,14 +107,27 @@ impl Limiter {
         if at > latest {
             return None;
         }
-        self.windows.iter_mut().for_each(|window| window.record(at, cost));
+        self.last = at;
+        for window in &mut self.windows {
+            window.record(now, at + window.limit.per, cost);
+        }
         Some(at)
     }
 
-    /// Hears what an answer said. Only ever tightens: what others use of the same key is not ours to know.
+    /// Hears what an answer said. Only ever tightens: others may use the same key.
     pub(crate) fn hear(&mut self, now: Duration, said: Said) {
-        if let (Some(0), Some(reset_in)) = (said.remaining, said.reset_in) {
+        let Some(remaining) = said.remaining else { return };
+        if let (0, Some(reset_in)) = (remaining, said.reset_in) {
             self.block(now + reset_in);
+        }
+        // Less is left of this very limit than we know to have used: the rest was used elsewhere,
+        // perhaps by this function's last process.
+        if let Some(window) = self.windows.iter_mut().find(|window| Some(window.limit.most) == said.limit) {
+            let elsewhere = window.room(now).saturating_sub(remaining);
+            if elsewhere > 0 {
+                let until = now + said.reset_in.unwrap_or(window.limit.per).min(window.limit.per);
+                window.record(now, until, elsewhere);
+            }
         }
     }
 
@@ -164,11 +187,27 @@ mod tests {
     #[test]
     fn a_provider_can_only_tighten() {
         let mut limiter = Limiter::new(&[limit(200, 60)]);
-        limiter.hear(seconds(10), Said { remaining: Some(0), reset_in: Some(seconds(20)), retry_after: None });
-        limiter.hear(seconds(10), Said { remaining: Some(500), reset_in: Some(seconds(1)), retry_after: None });
+        limiter.hear(seconds(10), Said { remaining: Some(0), reset_in: Some(seconds(20)), ..Said::default() });
+        limiter.hear(seconds(10), Said { remaining: Some(500), reset_in: Some(seconds(1)), ..Said::default() });
         assert_eq!(limiter.take(seconds(11), 1, FAR), Some(seconds(30)));
         limiter.block(seconds(15));
         assert_eq!(limiter.take(seconds(12), 1, FAR), Some(seconds(30)));
+    }
+
+    #[test]
+    fn what_others_use_of_the_limit_is_heard_of() {
+        let mut limiter = Limiter::new(&[limit(10, 60), limit(5, 1)]);
+        assert_eq!(limiter.take(seconds(0), 1, FAR), Some(seconds(0)));
+        let said = |remaining| Said { limit: Some(10), remaining: Some(remaining), ..Said::default() };
+        // Nine would be left; seven were used elsewhere.
+        limiter.hear(seconds(0), said(2));
+        limiter.hear(seconds(0), said(2));
+        let taken: Vec<_> = (0..3).map(|_| limiter.take(seconds(1), 1, FAR).unwrap().as_secs()).collect();
+        assert_eq!(taken, [1, 1, 60]);
+        // Another limit than any of ours says nothing about ours.
+        let mut limiter = Limiter::new(&[limit(10, 60)]);
+        limiter.hear(seconds(0), Said { limit: Some(200), remaining: Some(1), ..Said::default() });
+        assert!((0..10).all(|_| limiter.take(seconds(1), 1, FAR) == Some(seconds(1))));
     }
 
     proptest! {

@@ -1,5 +1,5 @@
 //! Polling over HTTP, against a server that misbehaves; and a whole day, on a clock of its own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,6 +51,28 @@ fn snapshots(target: &str) -> String {
     let query = target.split_once("symbols=").unwrap().1.split('&').next().unwrap().replace("%2C", ",");
     let entry = |symbol: &str| format!(r#""{symbol}":{{"latestTrade":{{"t":"2026-11-23T15:02:30Z","p":10.5,"s":1}}}}"#);
     format!("{{{}}}", query.split(',').map(entry).collect::<Vec<_>>().join(","))
+}
+
+/// Not a test but a measurement: what fetching costs beside the provider's own time. Run it with
+/// `cargo test --release -- --ignored --nocapture the_overhead_over_the_providers_time`.
+#[tokio::test]
+#[ignore = "a measurement: it prints, and asserts no time"]
+async fn the_overhead_over_the_providers_time() {
+    const LATENCY: Duration = Duration::from_millis(20);
+    let stub = Stub::start(|seen, _| Reply::Late(LATENCY, snapshots(&seen.target))).await;
+    let names: Vec<String> = (0..500).map(|number| format!("S{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (cluster, kafka) = crate::handler::tests::cluster();
+    let producer = crate::producer::Producer::new(kafka).unwrap();
+    let mut handler = crate::handler::Handler::new(Box::new(alpaca(&stub, &TestClock::at(NOW), &names)), producer, None);
+    for warmth in ["cold", "warm", "warm", "warm"] {
+        let began = std::time::Instant::now();
+        let summary = handler.run(&invocation()).await.unwrap();
+        let took = began.elapsed();
+        assert_eq!(summary.produced, 500);
+        println!("{warmth}: 500 symbols fetched and acknowledged in {took:?}, {:?} of it not the provider's {LATENCY:?}", took - LATENCY);
+    }
+    drop(cluster);
 }
 
 fn symbols(batch: &Batch) -> Vec<&str> {
