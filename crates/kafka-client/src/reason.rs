@@ -42,8 +42,9 @@ impl Cause {
 /// The broker and the reason in `sasl_ssl://10.0.0.1:9094/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)`.
 pub(crate) fn parse(text: &str) -> Option<(String, String)> {
     let (address, reason) = text.split_once(": ")?;
-    let (_, address) = address.split_once("://")?;
-    let broker = address.split('/').next().unwrap_or(address);
+    // Without TLS and SASL a broker's name has no protocol before it.
+    let address = address.split_once("://").map_or(address, |(_, address)| address);
+    let (broker, _) = address.split_once('/')?;
     let reason = reason.rfind(" (after ").map_or(reason, |end| &reason[..end]);
     Some((broker.to_owned(), reason.to_owned()))
 }
@@ -58,7 +59,9 @@ mod tests {
         let expected = ("127.0.0.1:1".to_owned(), "Connect to ipv4#127.0.0.1:1 failed: Connection refused".to_owned());
         assert_eq!(parse(text), Some(expected));
         assert_eq!(parse("ssl://b:9094/2: Disconnected"), Some(("b:9094".to_owned(), "Disconnected".to_owned())));
+        assert_eq!(parse("127.0.0.1:1/bootstrap: Disconnected"), Some(("127.0.0.1:1".to_owned(), "Disconnected".to_owned())));
         assert_eq!(parse("1/1 brokers are down"), None);
+        assert_eq!(parse("rdkafka#consumer-1: 1/1 brokers are down"), None);
     }
 
     #[test]
