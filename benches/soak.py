@@ -66,6 +66,7 @@ class Soak:
         self.killed = {"write-quotes": 0, "the stack and its mapping": 0, "the broker": 0}
         self.memory = []  # (seconds since the start, MB) of write-quotes
         self.started = time.monotonic()
+        self.next_kill = self.started + random.uniform(*options.kill_after)
 
     def elapsed(self):
         return time.monotonic() - self.started
@@ -103,14 +104,13 @@ class Soak:
         with open(self.data.parent / "soak.log", "a") as log:
             while True:
                 stack = self.stack(file, log)
-                next_kill = time.monotonic() + random.uniform(*self.options.kill_after)
                 while stack.poll() is None:
                     time.sleep(0.25)
                     used = [resident(pid) for pid, name in children(stack.pid) if name == "write-quotes"]
                     self.memory.extend((self.elapsed(), megabytes) for megabytes in used if megabytes)
-                    if time.monotonic() >= next_kill and self.elapsed() < self.options.minutes * 60:
+                    if time.monotonic() >= self.next_kill and self.elapsed() < self.options.minutes * 60:
                         self.kill(stack)
-                        next_kill = time.monotonic() + random.uniform(*self.options.kill_after)
+                        self.next_kill = time.monotonic() + random.uniform(*self.options.kill_after)
                 if stack.returncode == 0:
                     return
 

@@ -14,5 +14,6 @@ mod lake;
 mod live;
 mod poison;
 mod processes;
+mod quarantine;
 mod recording;
 mod replay;
