@@ -31,14 +31,16 @@ pub(crate) async fn offsets(cluster: Cluster) -> Result<Offsets, Failure> {
     let what = format!("cannot read the offsets of Kafka at {}", cluster.servers);
     let config = cluster.client();
     let asked = tokio::task::spawn_blocking(move || {
+        let answer = ask(&config);
         // To a request librdkafka says no more than that no broker answered.
-        ask(&config).map_err(|error| (error, kafka_client::refusal(&config, LISTEN)))
+        let refusal = answer.is_err().then(|| kafka_client::refusal(&config, LISTEN)).flatten();
+        (answer, refusal)
     });
     match asked.await {
-        Ok(Ok(Some(offsets))) => Ok(offsets),
-        Ok(Ok(None)) => Err(Failure::plain(format_args!("{what}: it does not tell its cluster's id"))),
-        Ok(Err((_, Some(refusal)))) => Err(Failure::new(what, refusal)),
-        Ok(Err((error, None))) => Err(Failure::new(what, error)),
+        Ok((Ok(Some(offsets)), _)) => Ok(offsets),
+        Ok((Ok(None), _)) => Err(Failure::plain(format_args!("{what}: it does not tell its cluster's id"))),
+        Ok((Err(_), Some(refusal))) => Err(Failure::new(what, refusal)),
+        Ok((Err(error), None)) => Err(Failure::new(what, error)),
         Err(error) => Err(Failure::new(what, error)),
     }
 }
