@@ -45,3 +45,40 @@ fn set(kafka: &mut KafkaConfig, login: Login) {
         *user = login;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::config::{Secret, Security};
+
+    struct Vault(Mutex<Vec<&'static str>>);
+
+    #[async_trait]
+    impl Secrets for Vault {
+        async fn read(&self, arn: &str) -> Result<String, SecretError> {
+            let unread = || SecretError::Unread { arn: arn.to_owned(), reason: "denied".to_owned() };
+            self.0.lock().unwrap().pop().map(str::to_owned).ok_or_else(unread)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_makes_another_producer_and_the_same_one_none() {
+        const OLD: &str = r#"{"username":"fetch","password":"old"}"#;
+        const NEW: &str = r#"{"username":"fetch","password":"new"}"#;
+        let login = Login { username: String::new(), password: Secret::new(String::new()) };
+        let security = Security::SaslPlaintext { login };
+        let mut kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), topic: "quotes".to_owned(), security };
+        // Taken from the end; then there is none.
+        let vault = Arc::new(Vault(Mutex::new(vec![NEW, OLD, OLD])));
+        let mut logins = Logins::read(vault, "arn".to_owned(), &mut kafka).await.unwrap();
+        assert_eq!(kafka.security.login().map(|login| login.password.expose()), Some("old"));
+        assert!(logins.another_producer().await.is_none(), "the same password");
+        assert!(logins.another_producer().await.is_some(), "another password");
+        assert!(logins.another_producer().await.is_none(), "the secret cannot be read");
+    }
+}

@@ -277,6 +277,12 @@ impl Producer {
                 continue;
             }
             let delivered = Delivered { cluster: cluster.id.clone(), outcomes };
+            if !delivered.is_settled() {
+                // librdkafka believes no leader that is older than the one it knows. After a topic was deleted and made again,
+                // whose leaders are counted from 0, this client might never find them.
+                self.client = client(&self.kafka)?;
+                self.met = None;
+            }
             return self.none_lost(delivered);
         }
         Err(ProduceError::Unsettled { brokers: self.kafka.bootstrap_servers.clone() })

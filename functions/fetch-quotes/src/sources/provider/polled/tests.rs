@@ -276,6 +276,27 @@ async fn keys_are_in_no_url_and_no_error() {
     }
 }
 
+#[tokio::test]
+async fn partial_success_is_success_with_a_report_and_total_failure_an_error() {
+    let stub = Stub::start(|seen, number| match number {
+        0 => Reply::ok(r#"{"AAPL":{"latestTrade":{"t":"2026-11-23T15:02:30Z","p":1}},"HALT":{"latestTrade":null}}"#),
+        _ => Reply::status(403, &format!("forbidden {}", seen.target.len())),
+    })
+    .await;
+    let (_cluster, kafka) = crate::handler::tests::cluster();
+    let source = Box::new(alpaca(&stub, &TestClock::at(NOW), &["AAPL", "HALT", "GONE"]));
+    let mut handler = crate::handler::Handler::new(source, crate::producer::Producer::new(kafka).unwrap(), None);
+    let summary = handler.run(&invocation()).await.unwrap();
+    assert_eq!((summary.fetched, summary.produced, summary.failed), (1, 1, 2));
+    assert_eq!(summary.reasons.into_iter().collect::<Vec<_>>(), [(Reason::UnknownSymbol, 1), (Reason::NoTrade, 1)]);
+
+    let error = handler.run(&invocation()).await.unwrap_err();
+    assert!(!error.is_retryable());
+    let told = chain(&error);
+    let expected = "nothing was fetched from the source alpaca: none of 3 symbols has a quote; the first, AAPL: the provider refuses the request (403)";
+    assert!(told.starts_with(expected), "{told}");
+}
+
 /// A secret whose key is another one each time.
 struct Rotating(AtomicUsize);
 
