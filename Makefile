@@ -28,7 +28,7 @@ build: needs-rust ## Compile the functions and the local stack
 	cargo build --workspace --locked
 
 .PHONY: test
-test: needs-rust needs-python build test-template ## Run every test; ARGS goes to `cargo test`
+test: needs-rust needs-python needs-java build test-template ## Run every test; ARGS goes to `cargo test`
 	cargo test --workspace --locked $(ARGS)
 
 .PHONY: test-template
@@ -95,8 +95,10 @@ clean: ## Remove what was built and the local stack's data
 	rm -rf .aws-sam .tickerlake .venv .venv-bench
 	cargo clean
 
-.PHONY: needs-rust needs-python
+.PHONY: needs-rust needs-python needs-java
 needs-rust:
 	@.ci/prerequisites rust
 needs-python:
 	@.ci/prerequisites python
+needs-java:
+	@.ci/prerequisites java

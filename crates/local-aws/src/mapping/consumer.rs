@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The longest that one request to the brokers may take; also how long stopping can take while they do not answer.
@@ -20,7 +20,7 @@ const LISTEN: Duration = Duration::from_millis(1500);
 /// A client for one topic. Clones share the connection.
 #[derive(Clone)]
 pub(super) struct Consumer {
-    client: Arc<StreamConsumer>,
+    client: Arc<RwLock<Arc<StreamConsumer>>>,
     topic: Arc<str>,
     group: Arc<str>,
     /// What the client was made of.
@@ -49,15 +49,24 @@ impl Consumer {
         let client_config = config.client();
         let client = client_config.create().map_err(|source| Error::Client { topic: config.topic.clone(), source })?;
         Ok(Self {
-            client: Arc::new(client),
+            client: Arc::new(RwLock::new(Arc::new(client))),
             topic: Arc::from(config.topic.as_str()),
             group: Arc::from(config.consumer_group.as_str()),
             config: Arc::new(client_config),
         })
     }
 
-    pub(super) fn stream(&self) -> &StreamConsumer {
-        &self.client
+    pub(super) fn stream(&self) -> Arc<StreamConsumer> {
+        Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a new client in place of one that knew a log which is no more: librdkafka believes no metadata whose leader epoch
+    /// is below the one that it knows, and a new log's begins at 0.
+    pub(super) async fn renew(&self) -> Result<(), Error> {
+        let client = self.config.create().map_err(|source| Error::Client { topic: self.topic.to_string(), source })?;
+        let former = std::mem::replace(&mut *self.client.write().unwrap_or_else(PoisonError::into_inner), Arc::new(client));
+        let _ = tokio::task::spawn_blocking(move || drop(former)).await;
+        Ok(())
     }
 
     /// The topic's partitions with their watermarks, and the cluster that it is in.
@@ -144,7 +153,7 @@ impl Consumer {
         T: Send + 'static,
         F: FnOnce(&StreamConsumer) -> KafkaResult<T> + Send + 'static,
     {
-        let client = self.client.clone();
+        let client = self.stream();
         match tokio::task::spawn_blocking(move || request(&client)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(source)) => Err(self.explained(self.failed(what, source)).await),

@@ -220,6 +220,7 @@ impl Poller {
     async fn assign_new_partitions(&mut self) -> Result<(), Error> {
         let found = self.found.borrow_and_update().clone();
         if found.log != self.log {
+            self.consumer.renew().await?;
             self.log = found.log;
             self.from_its_beginning = true;
             self.positions.clear();
@@ -320,7 +321,8 @@ impl Poller {
 
     /// The next record; `None` after an error that was noted. Cancelling it loses nothing.
     async fn receive(&self) -> Option<Record> {
-        let error = match self.consumer.stream().recv().await {
+        let client = self.consumer.stream();
+        let error = match client.recv().await {
             Ok(message) => match Record::new(&message) {
                 Ok(record) => return Some(record),
                 Err(error) => error.to_string(),

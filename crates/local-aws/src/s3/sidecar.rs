@@ -12,8 +12,19 @@ use serde_json::{Map, Value};
 /// A file system's limit for one name.
 const MAX_FILE_NAME: usize = 255;
 
+/// The longer of the two names of an object that was put whole.
+const SUFFIX: &str = ".metadata.json";
 /// The longest name that s3s-fs makes for an object: its attributes during a multipart upload.
-const LONGEST_SUFFIX: &str = ".upload-00000000-0000-0000-0000-000000000000.metadata.json";
+const SUFFIX_IN_PARTS: &str = ".upload-00000000-0000-0000-0000-000000000000.metadata.json";
+
+/// How an object comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upload {
+    /// In one request.
+    Whole,
+    /// By a multipart upload.
+    InParts,
+}
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +54,12 @@ fn stem(bucket: &str, key: &str) -> String {
 }
 
 /// Whether names of this length fit into the file system.
-pub(super) fn fits(bucket: &str, key: &str) -> bool {
-    stem(bucket, key).len() + LONGEST_SUFFIX.len() <= MAX_FILE_NAME && key.split('/').all(|part| part.len() <= MAX_FILE_NAME)
+pub(super) fn fits(bucket: &str, key: &str, upload: Upload) -> bool {
+    let suffix = match upload {
+        Upload::Whole => SUFFIX,
+        Upload::InParts => SUFFIX_IN_PARTS,
+    };
+    stem(bucket, key).len() + suffix.len() <= MAX_FILE_NAME && key.split('/').all(|part| part.len() <= MAX_FILE_NAME)
 }
 
 /// Bucket and key of a sidecar's file name; nothing for any other file (uploads under way among them).
@@ -113,8 +128,11 @@ mod tests {
     #[test]
     fn the_projects_longest_key_fits() {
         let bucket = "tickerlake-lake-000000000000-us-east-1";
-        let key = "quarantine/dt=2026-11-23/c-0123456789abcdefghijkl-quotes-00000-00000000000000000000.json";
-        assert!(fits(bucket, key), "{}", key.len());
-        assert!(!fits(bucket, &"k".repeat(250)));
+        // A record whose offset was used before, and which has been produced again.
+        let key = "quarantine/dt=2026-11-23/c-0123456789abcdefghijkl-quotes-00000-00000000000000000000-at-1795464695781.replayed";
+        assert!(fits(bucket, key, Upload::Whole), "{}", key.len());
+        let key = "quotes/dt=2026-11-23/c-0123456789abcdefghijkl-quotes-00000-00000000000000000000.parquet";
+        assert!(fits(bucket, key, Upload::InParts), "{}", key.len());
+        assert!(!fits(bucket, &"k".repeat(250), Upload::Whole));
     }
 }

@@ -15,6 +15,7 @@ use super::files::all_files;
 use super::locks::{KeyLocks, ObjectName};
 use super::notification::{ObjectCreated, ObjectCreatedHook};
 use super::recovery::{self, Recovered};
+use super::sidecar::Upload;
 use super::{body, sidecar};
 
 /// Why the store did not open.
@@ -103,7 +104,7 @@ impl Store {
     async fn put(&self, req: S3Request<PutObjectInput>, size: u64) -> S3Result<S3Response<PutObjectOutput>> {
         let PutObjectInput { bucket, key, if_match, if_none_match, .. } = &req.input;
         let (bucket, key) = (bucket.clone(), key.clone());
-        self.check_target(&bucket, &key)?;
+        self.check_target(&bucket, &key, Upload::Whole)?;
         check_condition_kind(if_none_match.as_ref())?;
         let _guard = self.locks.lock(&bucket, &key).await;
         self.check_match_target(&bucket, &key, if_match.as_ref())?;
@@ -119,7 +120,7 @@ impl Store {
             return Err(s3_error!(NotImplemented));
         };
         let source: ObjectName = (bucket.to_string(), key.to_string());
-        self.check_target(&target.0, &target.1)?;
+        self.check_target(&target.0, &target.1, Upload::Whole)?;
         let _guards = self.locks.lock_both(&source, &target).await;
         if !self.is_object(&source.0, &source.1) {
             return Err(s3_error!(NoSuchKey));
@@ -134,7 +135,7 @@ impl Store {
     async fn complete(&self, req: S3Request<CompleteMultipartUploadInput>) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let CompleteMultipartUploadInput { bucket, key, if_match, if_none_match, .. } = &req.input;
         let (bucket, key) = (bucket.clone(), key.clone());
-        self.check_target(&bucket, &key)?;
+        self.check_target(&bucket, &key, Upload::InParts)?;
         check_condition_kind(if_none_match.as_ref())?;
         let _guard = self.locks.lock(&bucket, &key).await;
         self.check_match_target(&bucket, &key, if_match.as_ref())?;
@@ -191,8 +192,8 @@ impl Store {
         if self.root.join(bucket).is_dir() { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
-    fn check_target(&self, bucket: &str, key: &str) -> S3Result<()> {
-        if !sidecar::fits(bucket, key) {
+    fn check_target(&self, bucket: &str, key: &str, upload: Upload) -> S3Result<()> {
+        if !sidecar::fits(bucket, key, upload) {
             return Err(s3_error!(KeyTooLongError, "Your key is too long for the local store's file names."));
         }
         // s3s-fs would make the bucket on the way.
@@ -381,7 +382,7 @@ impl S3 for Store {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        self.check_target(&req.input.bucket, &req.input.key)?;
+        self.check_target(&req.input.bucket, &req.input.key, Upload::InParts)?;
         self.files.create_multipart_upload(req).await
     }
 
