@@ -1,7 +1,6 @@
 //! Events of the mapping for Kafka, the same ones in every run.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use quotes::{Decimal, Quote, Timestamp, json};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -67,9 +66,9 @@ impl Event {
 
     fn push(&mut self) {
         let (quote, arrival) = self.market.quote(self.records, self.fields);
-        let key = STANDARD.encode(quote.symbol.as_bytes());
+        let key = STANDARD.encode_to_string(quote.symbol.as_bytes());
         // A quote of this crate's own types cannot fail to be written.
-        let value = STANDARD.encode(json::to_json(&quote).unwrap_or_default());
+        let value = STANDARD.encode_to_string(json::to_json(&quote).unwrap_or_default());
         let offset = self.first_offset + self.records as i64;
         let comma = if self.records == 0 { "" } else { "," };
         self.text += &format!(

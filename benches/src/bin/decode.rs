@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use quotes::Quote;
 use quotes::calendar::Calendar;
@@ -78,7 +77,7 @@ fn texts(event: &[u8]) -> Vec<&str> {
 }
 
 fn decode_base64(texts: &[&str]) -> Vec<Vec<u8>> {
-    texts.iter().map(|text| STANDARD.decode(text).unwrap()).collect()
+    texts.iter().map(|text| STANDARD.decode_to_vec(text).unwrap()).collect()
 }
 
 fn parse(values: &[Vec<u8>]) {

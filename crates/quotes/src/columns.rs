@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray};
 use arrow::error::ArrowError;
+use chrono::NaiveDate;
 
 use crate::calendar::Calendar;
 use crate::decimal::Decimal;
@@ -13,10 +14,12 @@ use crate::schema;
 use crate::time::Timestamp;
 
 /// A quote and where in its log it came from.
-#[derive(Debug, Clone)]
+///
+/// Borrowed, because sorting moves rows about, and a quote has some 700 bytes.
+#[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     /// The quote.
-    pub quote: Quote<'a>,
+    pub quote: &'a Quote<'a>,
     /// Its record's offset.
     pub offset: i64,
 }
@@ -27,21 +30,21 @@ pub struct Row<'a> {
 pub fn record_batch(log: &LogId, rows: &[Row<'_>], calendar: &mut Calendar) -> Result<RecordBatch, ArrowError> {
     let places: Vec<_> = rows.iter().map(|row| calendar.place(row.quote.event_time)).collect();
     let text = |value: for<'r> fn(&'r Quote<'_>) -> Option<&'r str>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<StringArray>())
+        Arc::new(rows.iter().map(|row| value(row.quote)).collect::<StringArray>())
     };
     let decimal = |value: fn(&Quote<'_>) -> Option<Decimal>| -> Result<ArrayRef, ArrowError> {
-        let millionths = rows.iter().map(|row| value(&row.quote).map(|decimal| i128::from(decimal.millionths())));
+        let millionths = rows.iter().map(|row| value(row.quote).map(|decimal| i128::from(decimal.millionths())));
         let array = millionths.collect::<Decimal128Array>();
         Ok(Arc::new(array.with_precision_and_scale(Decimal::PRECISION, Decimal::SCALE)?))
     };
     let timestamp = |value: fn(&Quote<'_>) -> Option<Timestamp>| -> ArrayRef {
-        let millis = rows.iter().map(|row| value(&row.quote).map(Timestamp::millis));
+        let millis = rows.iter().map(|row| value(row.quote).map(Timestamp::millis));
         Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
     };
     let bigint =
-        |value: fn(&Quote<'_>) -> Option<i64>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int64Array>()) };
+        |value: fn(&Quote<'_>) -> Option<i64>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(row.quote)).collect::<Int64Array>()) };
     let int =
-        |value: fn(&Quote<'_>) -> Option<i32>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(&row.quote)).collect::<Int32Array>()) };
+        |value: fn(&Quote<'_>) -> Option<i32>| -> ArrayRef { Arc::new(rows.iter().map(|row| value(row.quote)).collect::<Int32Array>()) };
 
     // In the order of `schema::COLUMNS`.
     let columns = vec![
@@ -58,7 +61,7 @@ pub fn record_batch(log: &LogId, rows: &[Row<'_>], calendar: &mut Calendar) -> R
         decimal(|q| q.bid_size)?,
         decimal(|q| q.ask_size)?,
         timestamp(|q| q.quote_time),
-        Arc::new(rows.iter().map(|row| row.quote.day_date.map(|date| date.to_string())).collect::<StringArray>()),
+        dates(rows.iter().map(|row| row.quote.day_date)),
         decimal(|q| q.day_open)?,
         decimal(|q| q.day_high)?,
         decimal(|q| q.day_low)?,
@@ -77,7 +80,7 @@ pub fn record_batch(log: &LogId, rows: &[Row<'_>], calendar: &mut Calendar) -> R
         decimal(|q| q.bar_vwap)?,
         bigint(|q| q.bar_trades),
         Arc::new(places.iter().map(|place| place.session.map(|session| session.as_str())).collect::<StringArray>()),
-        Arc::new(places.iter().map(|place| place.trade_date.map(|date| date.to_string())).collect::<StringArray>()),
+        dates(places.iter().map(|place| place.trade_date)),
         timestamp(|q| Some(q.fetched_at)),
         text(|q| Some(&q.source)),
         text(|q| q.feed.as_deref()),
@@ -87,6 +90,19 @@ pub fn record_batch(log: &LogId, rows: &[Row<'_>], calendar: &mut Calendar) -> R
         Arc::new(rows.iter().map(|row| Some(row.offset)).collect::<Int64Array>()),
     ];
     RecordBatch::try_new(schema::file_schema(), columns)
+}
+
+/// Dates as `YYYY-MM-DD`. Rows of one file have few, so each is written out once for a run of rows.
+fn dates(dates: impl Iterator<Item = Option<NaiveDate>>) -> ArrayRef {
+    let mut column = StringBuilder::new();
+    let mut latest = (NaiveDate::default(), NaiveDate::default().to_string());
+    for date in dates {
+        if let Some(date) = date.filter(|date| *date != latest.0) {
+            latest = (date, date.to_string());
+        }
+        column.append_option(date.map(|_| &latest.1));
+    }
+    Arc::new(column.finish())
 }
 
 /// Sorts rows by symbol and time, and by offset where both are equal: the order within a file.
@@ -104,21 +120,18 @@ mod tests {
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMillisecondType};
 
-    fn row(symbol: &'static str, event_time: &str, offset: i64) -> Row<'static> {
+    fn quote(symbol: &'static str, event_time: &str) -> Quote<'static> {
         let event_time: Timestamp = event_time.parse().unwrap();
-        let quote = Quote::new(symbol, "USD", "49.18".parse().unwrap(), event_time, event_time, "replay");
-        Row { quote, offset }
+        Quote::new(symbol, "USD", "49.18".parse().unwrap(), event_time, event_time, "replay")
     }
 
     #[test]
     fn rows_become_columns_of_the_schema() {
         let log = LogId { cluster: "unknown".into(), topic: "quotes".into(), partition: 2 };
-        let mut rows = vec![
-            row("SPY", "2026-11-23T20:59:59.999999999Z", 7),
-            row("AIG", "2026-11-24T01:00:00Z", 8),
-            row("SPY", "2026-11-23T15:00:00Z", 9),
-        ];
-        rows[0].quote.bid = Some("0.000001".parse().unwrap());
+        let mut quotes =
+            [quote("SPY", "2026-11-23T20:59:59.999999999Z"), quote("AIG", "2026-11-24T01:00:00Z"), quote("SPY", "2026-11-23T15:00:00Z")];
+        quotes[0].bid = Some("0.000001".parse().unwrap());
+        let mut rows: Vec<_> = quotes.iter().zip(7..).map(|(quote, offset)| Row { quote, offset }).collect();
         sort(&mut rows);
         let batch = record_batch(&log, &rows, &mut Calendar::new()).unwrap();
 

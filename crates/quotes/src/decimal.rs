@@ -60,41 +60,35 @@ impl Decimal {
 
     /// Reads `-12.5`, `12`, `.5` or `12.`; no exponent, no separators, no blanks.
     pub fn parse(text: &[u8]) -> Result<Self, DecimalError> {
-        let (negative, digits) = match text.split_first() {
+        let (negative, text) = match text.split_first() {
             Some((b'-', rest)) => (true, rest),
             Some((b'+', rest)) => (false, rest),
             _ => (false, text),
         };
-        let mut value: i64 = 0;
-        let mut fraction: Option<u32> = None;
-        let mut seen = false;
-        for &byte in digits {
-            match byte {
-                b'0'..=b'9' => {
-                    seen = true;
-                    let digit = i64::from(byte - b'0');
-                    match &mut fraction {
-                        Some(6) if digit == 0 => continue,
-                        Some(6) => return Err(DecimalError::TooPrecise),
-                        Some(places) => *places += 1,
-                        None => {}
-                    }
-                    value = value * 10 + digit;
-                    // Keeps the multiplication above and the scaling below within 64 bits.
-                    if value >= Self::LIMIT || fraction.is_none() && value >= Self::LIMIT / Self::ONE {
-                        return Err(DecimalError::TooLarge);
-                    }
-                }
-                b'.' if fraction.is_none() => fraction = Some(0),
-                _ => return Err(DecimalError::Syntax),
-            }
-        }
-        if !seen {
+        let point = text.iter().position(|byte| *byte == b'.');
+        let (whole, fraction) = point.map_or((text, &[][..]), |point| (&text[..point], &text[point + 1..]));
+        if whole.is_empty() && fraction.is_empty() {
             return Err(DecimalError::Syntax);
         }
-        value *= 10_i64.pow(6 - fraction.unwrap_or(0));
+        let (fraction, beyond) = fraction.split_at(fraction.len().min(6));
+        match beyond.iter().find(|byte| **byte != b'0') {
+            None => {}
+            Some(b'1'..=b'9') => return Err(DecimalError::TooPrecise),
+            Some(_) => return Err(DecimalError::Syntax),
+        }
+        let scale = 10_i64.pow(6 - fraction.len() as u32);
+        let value = digits(whole)? * Self::ONE + digits(fraction)? * scale;
         Ok(Self(if negative { -value } else { value }))
     }
+}
+
+/// The number that `text` is; below 10^12.
+fn digits(text: &[u8]) -> Result<i64, DecimalError> {
+    text.iter().try_fold(0, |value, byte| match byte {
+        b'0'..=b'9' if value < Decimal::LIMIT / Decimal::ONE / 10 => Ok(value * 10 + i64::from(byte - b'0')),
+        b'0'..=b'9' => Err(DecimalError::TooLarge),
+        _ => Err(DecimalError::Syntax),
+    })
 }
 
 impl FromStr for Decimal {

@@ -7,7 +7,6 @@ use quotes::columns::Row;
 use quotes::json::{self, Poison};
 use quotes::keys::LogId;
 use quotes::quote::Quote;
-use serde_json::value::RawValue;
 
 use crate::event::{KafkaEvent, KafkaRecord, Payload};
 use crate::protocol::Entry;
@@ -37,19 +36,11 @@ pub fn split<'a>(event: &'a KafkaEvent, unknown_cluster: &str) -> Vec<Batch<'a>>
     let mut logs: BTreeMap<LogId, Vec<&KafkaRecord>> = BTreeMap::new();
     for records in event.records.values() {
         // Neighbours nearly always have the same headers, to the byte.
-        let mut latest: Option<(Option<&str>, LogId)> = None;
-        for record in records {
-            let headers = record.headers.as_deref().map(RawValue::get);
-            let log = match &latest {
-                Some((same, log)) if *same == headers && log.partition == record.partition && log.topic == record.topic => log.clone(),
-                _ => LogId {
-                    cluster: record.cluster().unwrap_or_else(|| unknown_cluster.to_owned()),
-                    topic: record.topic.clone(),
-                    partition: record.partition,
-                },
-            };
-            logs.entry(log.clone()).or_default().push(record);
-            latest = Some((headers, log));
+        for run in records.chunk_by(KafkaRecord::same_origin) {
+            let Some(first) = run.first() else { continue };
+            let cluster = first.cluster().unwrap_or_else(|| unknown_cluster.to_owned());
+            let log = LogId { cluster, topic: first.topic.clone(), partition: first.partition };
+            logs.entry(log).or_default().extend(run);
         }
     }
     logs.into_iter().map(|(log, records)| Batch::new(log, records)).collect()
@@ -90,10 +81,10 @@ impl<'a> Batch<'a> {
     }
 
     /// The quotes at `offsets`, as rows.
-    pub fn rows(&self, offsets: &[i64]) -> Vec<Row<'a>> {
+    pub fn rows(&self, offsets: &[i64]) -> Vec<Row<'_>> {
         let row = |offset: &i64| {
             let quote = self.record(*offset)?.quote.as_ref().ok()?;
-            Some(Row { quote: quote.clone(), offset: *offset })
+            Some(Row { quote, offset: *offset })
         };
         offsets.iter().filter_map(row).collect()
     }
@@ -114,9 +105,8 @@ mod tests {
     const QUOTE: &str = r#"{"symbol":"AAPL","currency":"USD","price":"1","event_time":"2026-11-23T20:00:00Z","fetched_at":"2026-11-24T05:00:00Z","source":"simulated"}"#;
 
     fn event(records: &[(i32, i64, &str, &str)]) -> KafkaEvent {
-        use base64::Engine;
         let record = |(partition, offset, value, headers): &(i32, i64, &str, &str)| {
-            let value = base64::engine::general_purpose::STANDARD.encode(value);
+            let value = base64_simd::STANDARD.encode_to_string(value);
             format!(
                 r#"{{"topic":"quotes","partition":{partition},"offset":{offset},"timestamp":1795500000000,"value":"{value}","headers":{headers}}}"#
             )

@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use quotes::cluster::{CLUSTER_HEADER, is_cluster_id};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
@@ -68,10 +67,18 @@ impl Payload {
 }
 
 impl KafkaRecord {
+    /// Whether two records come from one log, as far as can be seen without reading their headers.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.partition == other.partition && self.topic == other.topic && self.header_text() == other.header_text()
+    }
+
+    fn header_text(&self) -> Option<&str> {
+        self.headers.as_deref().map(RawValue::get)
+    }
+
     /// The id of the cluster that the producer says it produced to, if it is to be believed.
     pub fn cluster(&self) -> Option<String> {
-        let headers = self.headers.as_ref()?;
-        let headers: Vec<BTreeMap<String, Vec<i16>>> = serde_json::from_str(headers.get()).ok()?;
+        let headers: Vec<BTreeMap<String, Vec<i16>>> = serde_json::from_str(self.header_text()?).ok()?;
         let value = headers.iter().rev().find_map(|header| header.get(CLUSTER_HEADER))?;
         // Java's bytes are signed: 128 and more may come as negative numbers.
         let bytes: Vec<u8> = value.iter().map(|byte| byte.rem_euclid(256) as u8).collect();
@@ -115,7 +122,7 @@ impl<'de> Deserialize<'de> for Payload {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Payload, E> {
-                Ok(STANDARD.decode(text).map_or_else(|_| Payload::NotBase64(text.to_owned()), Payload::Bytes))
+                Ok(STANDARD.decode_to_vec(text).map_or_else(|_| Payload::NotBase64(text.to_owned()), Payload::Bytes))
             }
         }
         deserializer.deserialize_str(Base64)

@@ -1,7 +1,6 @@
 //! The object that keeps one poison record.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use chrono::NaiveDate;
 use quotes::calendar::new_york_date;
 use quotes::keys::{self, LogId};
@@ -42,7 +41,7 @@ impl Object {
     /// The object for `record` of `log`.
     pub fn new(log: &LogId, record: &Record<'_>, reason: Quarantine) -> Self {
         let raw = record.raw;
-        let base64 = |payload: &Option<Payload>| payload.as_ref().map(|payload| STANDARD.encode(payload.bytes()));
+        let base64 = |payload: &Option<Payload>| payload.as_ref().map(|payload| STANDARD.encode_to_string(payload.bytes()));
         let (reason, detail) = match (reason, &record.quote) {
             (Quarantine::Poison, Err(poison)) => ("poison", poison.to_string()),
             (Quarantine::Poison, Ok(_)) => ("poison", String::new()),
