@@ -277,13 +277,15 @@ impl Producer {
                 continue;
             }
             let delivered = Delivered { cluster: cluster.id.clone(), outcomes };
+            // It is the reason why the client gave up all other records, too.
+            let fatal = self.client.client().fatal_error().map(|(code, _)| code);
             if !delivered.is_settled() {
                 // librdkafka believes no leader that is older than the one it knows. After a topic was deleted and made again,
                 // whose leaders are counted from 0, this client might never find them.
                 self.client = client(&self.kafka)?;
                 self.met = None;
             }
-            return self.none_lost(delivered);
+            return self.none_lost(delivered, fatal);
         }
         Err(ProduceError::Unsettled { brokers: self.kafka.bootstrap_servers.clone() })
     }
@@ -330,7 +332,7 @@ impl Producer {
     }
 
     /// An error where nothing was stored that another try could store.
-    fn none_lost(&self, delivered: Delivered) -> Result<Delivered, ProduceError> {
+    fn none_lost(&self, delivered: Delivered, fatal: Option<RDKafkaErrorCode>) -> Result<Delivered, ProduceError> {
         let is_stored = |outcome: &Outcome| matches!(outcome, Outcome::Stored { .. });
         if delivered.is_settled() || delivered.outcomes.iter().any(is_stored) {
             return Ok(delivered);
@@ -340,7 +342,7 @@ impl Producer {
             Outcome::Failed(error) if !error.is_permanent() => Some(error),
             _ => None,
         });
-        let source = lost.unwrap_or(RowError::Kafka(RDKafkaErrorCode::Fail));
+        let source = fatal.map(RowError::Kafka).or(lost).unwrap_or(RowError::Kafka(RDKafkaErrorCode::Fail));
         if let RowError::Kafka(source) = source
             && is_forbidden(source)
         {

@@ -3,12 +3,14 @@
 use super::config::KafkaMappingConfig;
 use super::error::Error;
 use crate::template::StartingPosition;
+use futures::FutureExt as _;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub(super) struct Consumer {
     group: Arc<str>,
     /// What the client was made of.
     config: Arc<ClientConfig>,
+    /// Whether the brokers have refused the group: the client is told once, and then waits for a coordinator for ever.
+    group_is_forbidden: Arc<AtomicBool>,
 }
 
 /// The topic as it is now.
@@ -53,6 +57,7 @@ impl Consumer {
             topic: Arc::from(config.topic.as_str()),
             group: Arc::from(config.consumer_group.as_str()),
             config: Arc::new(client_config),
+            group_is_forbidden: Arc::default(),
         })
     }
 
@@ -106,7 +111,12 @@ impl Consumer {
             asked.add_partition(&topic, *partition);
         }
         let committed = self.call("look up committed offsets of", move |client| client.committed_offsets(asked, REQUEST_TIMEOUT));
-        let committed = committed.await?.to_topic_map();
+        let committed = match committed.await {
+            Ok(committed) => committed.to_topic_map(),
+            Err(_) if self.is_group_forbidden() => return Err(self.forbidden(format!("consumer group {}", self.group))),
+            Err(error) => return Err(error),
+        };
+        self.group_is_forbidden.store(false, Ordering::Relaxed);
         Ok(watermarks
             .iter()
             .map(|(partition, watermarks)| {
@@ -162,16 +172,28 @@ impl Consumer {
         }
     }
 
+    /// Looks for the one error that says so among what the client has to tell. Messages that come with it are thrown away: only
+    /// to be called before an assignment, which fetches them again.
+    fn is_group_forbidden(&self) -> bool {
+        let client = self.stream();
+        while let Some(told) = client.recv().now_or_never() {
+            if told.err().and_then(|error| error.rdkafka_error_code()) == Some(RDKafkaErrorCode::GroupAuthorizationFailed) {
+                self.group_is_forbidden.store(true, Ordering::Relaxed);
+            }
+        }
+        self.group_is_forbidden.load(Ordering::Relaxed)
+    }
+
+    fn forbidden(&self, resource: String) -> Error {
+        Error::Forbidden { user: self.config.get("sasl.username").unwrap_or("ANONYMOUS").to_owned(), resource }
+    }
+
     fn failed(&self, what: &'static str, source: KafkaError) -> Error {
         let topic = self.topic.to_string();
-        let forbidden = |resource| {
-            let user = self.config.get("sasl.username").unwrap_or("ANONYMOUS").to_owned();
-            Error::Forbidden { user, resource }
-        };
         match source.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Error::NoTopic { topic },
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => forbidden(format!("topic {topic}")),
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => forbidden(format!("consumer group {}", self.group)),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => self.forbidden(format!("topic {topic}")),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => self.forbidden(format!("consumer group {}", self.group)),
             _ => Error::Request { what, topic, source },
         }
     }
