@@ -14,6 +14,9 @@ use crate::source::{Batch, Fetched, Invocation, Next, Source};
 use crate::sources::provider::fault::Reason;
 use crate::summary::{Failure, Subject, Summary};
 
+/// The time that an invocation takes itself where nobody limits it.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
+
 /// What an invocation is given: any JSON object. The schedule says its `time`, a person `{}`.
 pub(crate) type Event = Map<String, Value>;
 
@@ -43,7 +46,8 @@ impl Handler {
 
     /// Answers one event. The deadline is the one that Lambda states.
     pub(crate) async fn invoke(&mut self, event: LambdaEvent<Event>) -> Result<Summary, InvocationError> {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        // Lambda's deadline is never over when an invocation begins; `cargo lambda watch` states none that is not.
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(WITHOUT_DEADLINE);
         let scheduled = event.payload.get("scheduled_time").or(event.payload.get("time")).and_then(Value::as_str);
         tracing::debug!(scheduled, ?left, "The invocation begins.");
         self.run(&Invocation::new(left)).await
