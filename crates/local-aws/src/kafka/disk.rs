@@ -1,6 +1,7 @@
 //! A node's disk: formatted once, then kept.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::access::Access;
 use super::error::Error;
 use super::files;
+use super::jars::class_path;
 
 /// How long a node that was killed may take to be gone.
 const LET_GO: Duration = Duration::from_secs(20);
@@ -68,7 +70,7 @@ impl Disk {
         }
         let arguments_file = self.folder.join("format");
         files::write(&arguments_file, &arguments)?;
-        let mut at = std::ffi::OsString::from("@");
+        let mut at = OsString::from("@");
         at.push(&arguments_file);
         let output = java(tools.libs)
             .arg("kafka.tools.StorageTool")
@@ -111,9 +113,7 @@ impl Disk {
 
 /// A Java that runs one of Kafka's commands: for a second, so that compiling it well would take longer.
 fn java(libs: &Path) -> Command {
-    let mut class_path = libs.as_os_str().to_owned();
-    class_path.push("/*");
     let mut command = Command::new("java");
-    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]).arg(class_path);
+    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]).arg(class_path(libs));
     command
 }

@@ -1,5 +1,6 @@
 //! Apache Kafka's jars, by Maven, once for each version.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -40,8 +41,15 @@ pub(super) async fn fetched() -> Result<PathBuf, Error> {
     Ok(place.join("libs"))
 }
 
+/// Java's class path of all jars in `libs`.
+pub(super) fn class_path(libs: &Path) -> OsString {
+    let mut path = libs.as_os_str().to_owned();
+    path.push("/*");
+    path
+}
+
 /// `${XDG_CACHE_HOME:-~/.cache}/tickerlake`.
-fn cache(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+fn cache(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
     Some(cache.join("tickerlake"))

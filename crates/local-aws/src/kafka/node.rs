@@ -1,6 +1,7 @@
 //! One node: a Java process.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::disk::{Disk, Tools};
 use super::error::Error;
+use super::jars::class_path;
 use crate::process::{Group, Watchdog};
 
 /// Enough for a laptop's rates; Kafka's own default would be 1 GB.
@@ -54,15 +56,13 @@ impl Node {
         let failed = |source| Error::File { what: "open the log", path: self.log.clone(), source };
         let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
-        let mut class_path = tools.libs.as_os_str().to_owned();
-        class_path.push("/*");
-        let mut log_setting = std::ffi::OsString::from("-Dlog4j2.configurationFile=");
+        let mut log_setting = OsString::from("-Dlog4j2.configurationFile=");
         log_setting.push(log_settings);
         let child = Command::new("java")
             .args([HEAP, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"])
             .arg(log_setting)
             .arg("-cp")
-            .arg(class_path)
+            .arg(class_path(tools.libs))
             .arg("kafka.Kafka")
             .arg(tools.properties)
             .envs(&self.environment)

@@ -201,7 +201,7 @@ pub(crate) fn security_variables(security: &Security) -> Vec<(String, String)> {
 
 /// Where Java and Kafka's jars are found.
 pub(crate) fn machine() -> Vec<(String, String)> {
-    ["TICKERLAKE_LOG", "PATH", "HOME", "XDG_CACHE_HOME", "JAVA_HOME"]
+    ["PATH", "HOME", "XDG_CACHE_HOME", "JAVA_HOME"]
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
         .collect()

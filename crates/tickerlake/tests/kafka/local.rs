@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{eventually, query};
+use crate::harness::{Tickerlake, eventually, query};
 use crate::kafka::{assert_ended_well, assert_sound, audit, local, machine, prepare};
 use crate::processes::Process;
 
@@ -25,10 +25,31 @@ fn quotes_go_through_apache_kafka_and_the_audit_asks_it_running_and_at_rest() {
     let at_rest = audit(data, Vec::new());
     assert_sound(&at_rest, &cluster_id(data));
     assert!(at_rest.0["rows"].as_u64().unwrap() >= 30, "{:#}", at_rest.0);
-    // Records of the time of arrival: what was produced from one clock is not older than its fetch.
     let sources = query(data, "SELECT DISTINCT source, kafka_cluster FROM quotes");
     assert_eq!(sources.len(), 1, "{sources:?}");
     assert_eq!(sources[0]["kafka_cluster"], cluster_id(data));
+}
+
+#[test]
+fn what_is_missing_is_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (programs, cache, data) = (folder.path().join("bin"), folder.path().join("cache"), folder.path().join("data"));
+    std::fs::create_dir(&programs).unwrap();
+    let start = || {
+        let place = |name: &str, path: &Path| (name.to_owned(), path.to_str().unwrap().to_owned());
+        let arguments = ["local", "--kafka", "real", "--port", "0", "--kafka-port", "0", "--data", data.to_str().unwrap()];
+        Tickerlake::start_with(&arguments, &[place("PATH", &programs), place("XDG_CACHE_HOME", &cache)]).finish()
+    };
+    start().refused(1, "java is missing: install a Java runtime");
+
+    // Jars that came in part, as a download leaves them that was cut off, are not taken for Kafka.
+    let java = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|folder| folder.join("java")).find(|java| java.is_file());
+    std::os::unix::fs::symlink(java.expect("Java is a prerequisite of the tests"), programs.join("java")).unwrap();
+    let version = include_str!("../../../../broker/pom.xml").split_once("<kafka.version>").unwrap().1.split_once('<').unwrap().0;
+    let libs = cache.join(format!("tickerlake/kafka-{version}/libs"));
+    std::fs::create_dir_all(&libs).unwrap();
+    std::fs::write(libs.join("kafka-clients.jar"), "half").unwrap();
+    start().refused(1, "mvn is missing: install Apache Maven");
 }
 
 #[test]
