@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use local_aws::gateway::{Gateway, GatewayConfig};
-use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig};
+use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig, Start};
 
 use crate::{Arguments, FIRST_OFFSET, Result};
 
@@ -29,6 +29,8 @@ pub(crate) struct Pair<T> {
 pub(crate) struct Measured {
     /// Half of the invocations of a warm process took no longer.
     pub(crate) warm_ms: f64,
+    /// What an invocation of a warm process took of a processor: without waiting for S3.
+    pub(crate) processor_ms: f64,
     /// The process's peak resident memory after all of them.
     pub(crate) peak_bytes: u64,
 }
@@ -75,26 +77,14 @@ impl StandIns {
     pub(crate) async fn invocations(&self, times: usize, event: impl Fn(i64) -> String) -> Result<Pair<Measured>> {
         let rust = self.function("rust", &self.programs.rust)?;
         let python = self.function("python", &self.programs.python)?;
-        let (mut rust_ms, mut python_ms, mut peaks) = (Vec::new(), Vec::new(), Pair { rust: 0, python: 0 });
-        for time in 0..=times {
+        let mut rust = Series::new(rust);
+        let mut python = Series::new(python);
+        for _ in 0..=times {
             let event = event(self.next_offset());
-            for (function, durations, peak) in [(&rust, &mut rust_ms, &mut peaks.rust), (&python, &mut python_ms, &mut peaks.python)] {
-                let invocation = function.invoke(event.clone().into()).await?;
-                if let Some((error_type, message)) = invocation.outcome.error() {
-                    return Err(format!("{}: {error_type}: {message}", function.name()).into());
-                }
-                if time > 0 {
-                    durations.push(millis(invocation.duration));
-                }
-                *peak = invocation.peak_memory.unwrap_or_default();
-            }
+            rust.invoke(&event).await?;
+            python.invoke(&event).await?;
         }
-        rust.stop().await;
-        python.stop().await;
-        Ok(Pair {
-            rust: Measured { warm_ms: median(rust_ms), peak_bytes: peaks.rust },
-            python: Measured { warm_ms: median(python_ms), peak_bytes: peaks.python },
-        })
+        Ok(Pair { rust: rust.end().await?, python: python.end().await? })
     }
 
     pub(crate) async fn stop(self) {
@@ -124,6 +114,49 @@ impl StandIns {
 
     fn count(&self) -> u32 {
         self.count.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// The invocations of one function, one after the other in the same process.
+struct Series {
+    function: Function,
+    durations: Vec<f64>,
+    /// What the process had taken of a processor after its first invocation, which warmed it up.
+    processor_before: f64,
+    peak_bytes: u64,
+}
+
+impl Series {
+    fn new(function: Function) -> Self {
+        Self { function, durations: Vec::new(), processor_before: 0.0, peak_bytes: 0 }
+    }
+
+    async fn invoke(&mut self, event: &str) -> Result<()> {
+        let invocation = self.function.invoke(event.to_owned().into()).await?;
+        if let Some((error_type, message)) = invocation.outcome.error() {
+            return Err(format!("{}: {error_type}: {message}", self.function.name()).into());
+        }
+        match invocation.start {
+            Start::Cold => self.processor_before = self.processor()?,
+            Start::Warm => self.durations.push(millis(invocation.duration)),
+        }
+        self.peak_bytes = invocation.peak_memory.unwrap_or_default();
+        Ok(())
+    }
+
+    async fn end(self) -> Result<Measured> {
+        let processor_ms = (self.processor()? - self.processor_before) / self.durations.len() as f64;
+        self.function.stop().await;
+        Ok(Measured { warm_ms: median(self.durations), processor_ms, peak_bytes: self.peak_bytes })
+    }
+
+    /// Milliseconds that the process has taken of a processor so far.
+    fn processor(&self) -> Result<f64> {
+        let process = self.function.processes().first().copied().ok_or("the process has ended")?;
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // What follows the name, which is in brackets; fields 12 and 13 from there are ticks of 10 ms.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        Ok(fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0)
     }
 }
 
