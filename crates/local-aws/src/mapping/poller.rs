@@ -372,6 +372,7 @@ impl Poller {
             progress.batches = progress.batches.saturating_add(1);
             progress.records = progress.records.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
             progress.last_error = None;
+            progress.kafka_error = None;
         });
         true
     }
@@ -401,9 +402,10 @@ impl Poller {
 
 fn note(progress: &watch::Sender<Progress>, error: &str) {
     progress.send_if_modified(|progress| {
-        let is_new = progress.last_error.as_deref() != Some(error);
+        let is_new = progress.kafka_error.as_deref() != Some(error);
         if is_new {
             progress.last_error = Some(error.to_owned());
+            progress.kafka_error = Some(error.to_owned());
         }
         is_new
     });

@@ -19,6 +19,8 @@ pub struct Progress {
     pub dropped: u64,
     /// The last thing that went wrong, until a batch succeeds.
     pub last_error: Option<String>,
+    /// The last thing that went wrong with Kafka and not in the function, until a batch succeeds.
+    pub kafka_error: Option<String>,
 }
 
 /// How far a mapping is in one partition.

@@ -75,11 +75,17 @@ async fn watch(sight: Sight, activity: Arc<Activity>, stop: CancellationToken) {
     let mut shown = Counts::default();
     let mut line_at: Option<Instant> = None;
     let mut table_at: Option<Instant> = None;
+    let mut kafka_error = None;
     loop {
         let last = stop.run_until_cancelled(looks.tick()).await.is_none();
         for notice in activity.notices() {
             println!("{}  {notice}", Local::now().format("%H:%M:%S"));
         }
+        let error = sight.progress.iter().find_map(|progress| progress.borrow().kafka_error.clone());
+        if error.is_some() && error != kafka_error {
+            println!("{}  the Kafka mapping waits: {}", Local::now().format("%H:%M:%S"), error.as_deref().unwrap_or_default());
+        }
+        kafka_error = error;
         let counts = activity.counts();
         if counts != shown && (last || line_at.is_none_or(|at| at.elapsed() >= LINE)) {
             println!("{}", line(&counts, &sight));
