@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod lambda;
 pub mod mapping;
 mod process;
+pub mod protocol;
 pub mod s3;
 pub mod scheduler;
 pub mod sqs;

@@ -8,7 +8,8 @@ use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState, Statemen
 use aws_sdk_glue::types::CrawlerState;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use local_aws::gateway::{ACCESS_KEY_ID, Gateway, REGION, SECRET_ACCESS_KEY};
+use local_aws::gateway::Gateway;
+use local_aws::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use local_aws::template::Deployment;
 use quotes::{keys, schema};
 

@@ -11,7 +11,7 @@ use super::columns::ColumnInfo;
 use super::query::{Finished, QueryRequest};
 use super::workgroups::engine_version;
 use super::{Athena, CATALOG, INVALID_REQUEST};
-use crate::gateway::{ApiError, ApiResult, Input, now, page};
+use crate::protocol::{ApiError, ApiResult, Input, now, page};
 use crate::s3::S3Location;
 
 /// The longest query that Athena takes, in bytes.

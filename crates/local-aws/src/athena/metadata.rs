@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Athena, CATALOG, INVALID_REQUEST};
-use crate::gateway::{ApiError, ApiResult, Input, page};
 use crate::glue::{Column, Table};
+use crate::protocol::{ApiError, ApiResult, Input, page};
 
 impl Athena {
     pub(super) fn list_databases(&self, input: &Input) -> ApiResult {

@@ -33,8 +33,8 @@ use tokio::sync::Semaphore;
 pub use named_queries::NamedQuery;
 pub use workgroups::WorkGroup;
 
-use crate::gateway::{ApiError, ApiResult, Input};
 use crate::glue::Glue;
+use crate::protocol::{ApiError, ApiResult, Input};
 use crate::s3::{LocationError, Store};
 use executions::Executions;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Athena;
-use crate::gateway::{ApiError, ApiResult, Input, page};
+use crate::protocol::{ApiError, ApiResult, Input, page};
 
 /// A saved query.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::executions::State;
 use super::query::Rows;
 use super::{Athena, csv};
-use crate::gateway::{ApiError, ApiResult, Input, page};
+use crate::protocol::{ApiError, ApiResult, Input, page};
 
 /// The most rows in a page, the header's among them.
 const MAX_PAGE: usize = 1000;

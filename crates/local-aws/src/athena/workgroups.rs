@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Athena, AthenaError};
-use crate::gateway::{ApiError, ApiResult, Input, now, page};
+use crate::protocol::{ApiError, ApiResult, Input, now, page};
 use crate::s3::S3Location;
 
 /// The work group of a request that names none.

@@ -2,11 +2,10 @@
 //!
 //! The three services share a port because the SDKs take one endpoint for all of them. Glue and Athena speak JSON 1.1
 //! and name the operation in `X-Amz-Target`; whatever comes without that header is S3, path style. S3 checks
-//! signatures against the fixed keys below; Glue and Athena take any request, for it comes from this machine.
+//! signatures against the account's fixed keys; Glue and Athena take any request, for it comes from this machine.
 
 mod config;
 mod error;
-mod json_protocol;
 mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,24 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::GatewayConfig;
 pub use error::GatewayError;
-pub use json_protocol::ApiError;
-pub(crate) use json_protocol::{ApiResult, Input, now, page};
 
 use crate::athena::Athena;
 use crate::glue::Glue;
+use crate::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::s3::{Recovered, Store};
-
-/// `AWS_ACCESS_KEY_ID` of the local stack.
-pub const ACCESS_KEY_ID: &str = "local";
-
-/// `AWS_SECRET_ACCESS_KEY` of the local stack.
-pub const SECRET_ACCESS_KEY: &str = "local";
-
-/// `AWS_REGION` of the local stack.
-pub const REGION: &str = "us-east-1";
-
-/// The account that the local stack's resources belong to.
-pub const ACCOUNT_ID: &str = "000000000000";
 
 /// How long requests under way may take to finish at [`Gateway::stop`].
 const GRACE: Duration = Duration::from_secs(2);

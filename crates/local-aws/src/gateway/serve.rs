@@ -15,9 +15,9 @@ use s3s::service::S3Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::json_protocol::{ApiError, ApiResult};
 use crate::athena::Athena;
 use crate::glue::Glue;
+use crate::protocol::{ApiError, ApiResult};
 use crate::s3::faults::Faults;
 
 /// The largest JSON request: Athena's longest query, escaped, with room to spare.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::events::CrawlState;
-use crate::gateway::{ACCOUNT_ID, ApiError, now};
+use crate::protocol::{ACCOUNT_ID, ApiError, now};
 
 /// A structure in Glue's shape.
 pub(super) type Definition = Map<String, Value>;

@@ -12,7 +12,7 @@ use super::catalog::{Crawl, Crawler, CrawlerState, Definition};
 use super::crawl::{CrawlError, Missing, Target};
 use super::events::{CrawlEnded, CrawlState};
 use super::partitions::insert_from_descriptor;
-use crate::gateway::{ApiError, ApiResult, Input, now, page};
+use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
 /// How many crawls of a crawler are remembered: a trading day needs one or two.
 const REMEMBERED_CRAWLS: usize = 200;

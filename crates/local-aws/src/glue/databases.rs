@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Glue;
 use super::catalog::{Database, lower_name};
-use crate::gateway::{ApiError, ApiResult, Input, page};
+use crate::protocol::{ApiError, ApiResult, Input, page};
 
 impl Glue {
     pub(super) fn create_database(&self, input: &Input) -> ApiResult {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::gateway::ApiError;
+use crate::protocol::ApiError;
 
 /// Why the catalog did not open.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::gateway::ACCOUNT_ID;
+use crate::protocol::ACCOUNT_ID;
 
 /// How a crawl stands or ended, as ListCrawls writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

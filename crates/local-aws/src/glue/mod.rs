@@ -31,7 +31,7 @@ pub use seed::GlueSeed;
 pub(crate) use catalog::{Catalog, Column, Table};
 pub(crate) use types::arrow_type;
 
-use crate::gateway::{ApiError, ApiResult, Input};
+use crate::protocol::{ApiError, ApiResult, Input};
 use store::CatalogFile;
 
 /// What Glue calls a bad request.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::catalog::{Catalog, Partition, Table};
 use super::{Glue, INVALID_INPUT};
-use crate::gateway::{ApiError, ApiResult, Input, now, page};
+use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
 /// The most partitions in one page or batch, as in Glue.
 const MAX_PAGE: usize = 1000;

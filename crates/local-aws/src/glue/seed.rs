@@ -7,7 +7,7 @@ use super::crawlers::{crawler_definition, new_crawler};
 use super::error::GlueError;
 use super::tables::table_input;
 use super::{Glue, INVALID_INPUT};
-use crate::gateway::{ApiError, Input, now};
+use crate::protocol::{ApiError, Input, now};
 
 /// Definitions in Glue's own API shape, which is also that of a CloudFormation resource's properties: members of
 /// CreateDatabase, CreateTable and CreateCrawler.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Glue;
 use super::catalog::{Definition, Table, lower_name};
-use crate::gateway::{ApiError, ApiResult, Input, now, page};
+use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
 impl Glue {
     pub(super) fn create_table(&self, input: &Input) -> ApiResult {

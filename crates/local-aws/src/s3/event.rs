@@ -6,7 +6,7 @@ use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::notification::ObjectCreated;
-use crate::gateway::REGION;
+use crate::protocol::REGION;
 
 impl ObjectCreated {
     /// The message, version 2.1, whose key is URL-encoded as S3 does it: blanks as `+`, all but
