@@ -11,7 +11,9 @@
 pub mod calendar;
 pub mod cluster;
 pub mod columns;
+pub mod compaction;
 pub mod decimal;
+pub mod hours;
 pub mod json;
 pub mod keys;
 pub mod quote;
