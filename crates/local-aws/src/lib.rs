@@ -5,6 +5,7 @@
 
 pub mod athena;
 pub mod broker;
+pub mod clock;
 pub mod gateway;
 pub mod glue;
 pub mod kafka;

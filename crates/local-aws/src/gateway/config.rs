@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::athena::AthenaSeed;
-use crate::glue::{CrawlEndedHook, GlueSeed};
+use crate::clock::Clock;
+use crate::glue::{CrawlerStateChangeHook, GlueSeed};
 use crate::s3::ObjectCreatedHook;
 use crate::s3::faults::Faults;
 
@@ -23,10 +24,13 @@ pub struct GatewayConfig {
     pub faults: Faults,
     /// Database, table and crawlers of the template.
     pub glue: GlueSeed,
-    /// Told of every crawl that ended.
-    pub on_crawl_ended: CrawlEndedHook,
-    /// How long a crawl lasts at the least: zero, or minutes to see what a real crawler's slowness does.
+    /// Told of every crawl that began or ended.
+    pub on_crawler_state_change: CrawlerStateChangeHook,
+    /// How long a crawl lasts at the least: zero, or minutes to see what a real crawler's slowness does. It lists what is there
+    /// when half of that has passed.
     pub crawl_takes_at_least: Duration,
+    /// What dates the crawls.
+    pub clock: Clock,
     /// Work groups and named queries of the template.
     pub athena: AthenaSeed,
 }
@@ -42,8 +46,9 @@ impl GatewayConfig {
             on_object_created: Arc::new(|_| {}),
             faults: Faults::default(),
             glue: GlueSeed::default(),
-            on_crawl_ended: Arc::new(|_| {}),
+            on_crawler_state_change: Arc::new(|_| {}),
             crawl_takes_at_least: Duration::ZERO,
+            clock: Clock::default(),
             athena: AthenaSeed::default(),
         }
     }

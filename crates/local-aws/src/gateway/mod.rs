@@ -21,7 +21,7 @@ pub use config::GatewayConfig;
 pub use error::GatewayError;
 
 use crate::athena::Athena;
-use crate::glue::Glue;
+use crate::glue::{Crawling, Glue};
 use crate::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::s3::{Recovered, Store};
 
@@ -47,7 +47,13 @@ impl Gateway {
         let address = listener.local_addr().map_err(|source| GatewayError::Listen { port: config.port, source })?;
 
         let (store, recovered) = Store::open(&config.data_dir.join("s3"), &config.buckets, config.on_object_created)?;
-        let glue = Glue::open(&config.data_dir.join("glue"), store.root(), config.crawl_takes_at_least, config.on_crawl_ended)?;
+        let crawling = Crawling {
+            s3_root: store.root().to_owned(),
+            takes_at_least: config.crawl_takes_at_least,
+            clock: config.clock,
+            state_change: config.on_crawler_state_change,
+        };
+        let glue = Glue::open(&config.data_dir.join("glue"), crawling)?;
         glue.seed(&config.glue)?;
         let athena = Athena::open(&config.data_dir.join("athena"), store.clone(), glue.clone(), config.athena)?;
 

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::events::CrawlState;
 use crate::protocol::{ACCOUNT_ID, ApiError, now};
 
 /// A structure in Glue's shape.
@@ -72,7 +71,17 @@ pub(super) enum CrawlerState {
     Stopping,
 }
 
-/// One run of a crawler.
+/// How a crawl stands or ended, as ListCrawls writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum CrawlState {
+    Running,
+    Completed,
+    Failed,
+    Stopped,
+}
+
+/// One run of a crawler. Times are seconds since 1970.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Crawl {
     pub(super) id: String,
@@ -136,12 +145,12 @@ impl Catalog {
     }
 
     /// A process that died in the middle of a crawl left its crawler running.
-    pub(super) fn end_interrupted_crawls(&mut self) {
+    pub(super) fn end_interrupted_crawls(&mut self, now: f64) {
         for crawler in self.crawlers.values_mut().filter(|crawler| crawler.state != CrawlerState::Ready) {
             crawler.state = CrawlerState::Ready;
             if let Some(crawl) = crawler.crawls.last_mut().filter(|crawl| crawl.state == CrawlState::Running) {
                 crawl.state = CrawlState::Failed;
-                crawl.ended = Some(now());
+                crawl.ended = Some(now);
                 crawl.error = Some("The local stack ended during the crawl.".to_owned());
             }
         }

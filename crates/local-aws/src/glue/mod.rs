@@ -5,6 +5,9 @@
 
 mod catalog;
 mod crawl;
+mod crawl_filter;
+mod crawl_run;
+mod crawler_shapes;
 mod crawlers;
 mod databases;
 mod error;
@@ -25,12 +28,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::GlueError;
-pub use events::{CrawlEnded, CrawlEndedHook, CrawlState};
+pub use events::{Change, CrawlerStateChange, CrawlerStateChangeHook};
 pub use seed::GlueSeed;
 
 pub(crate) use catalog::{Catalog, Column, Table};
 pub(crate) use types::arrow_type;
 
+use crate::clock::Clock;
 use crate::protocol::{ApiError, ApiResult, Input};
 use store::CatalogFile;
 
@@ -43,14 +47,23 @@ pub struct Glue {
     inner: Arc<Inner>,
 }
 
+/// What crawls go by.
+pub(crate) struct Crawling {
+    /// The folder that holds the buckets: crawls read it directly.
+    pub(crate) s3_root: PathBuf,
+    /// How long each lasts at the least; it lists the lake when half of that has passed.
+    pub(crate) takes_at_least: Duration,
+    /// What dates them.
+    pub(crate) clock: Clock,
+    /// Who is told of each one's begin and end.
+    pub(crate) state_change: CrawlerStateChangeHook,
+}
+
 struct Inner {
     /// What the file says, too: a change is written before it is seen here.
     catalog: Mutex<Catalog>,
     file: CatalogFile,
-    /// The folder that holds the buckets: crawls read it directly.
-    s3_root: PathBuf,
-    crawl_takes_at_least: Duration,
-    crawl_ended: CrawlEndedHook,
+    crawling: Crawling,
     crawls: TaskTracker,
     /// The crawls under way, by crawler: cancelled by StopCrawler.
     running: Mutex<HashMap<String, CancellationToken>>,
@@ -60,21 +73,14 @@ struct Inner {
 impl Glue {
     /// Opens the catalog in `folder`, making it if there is none. A crawl that was under way when the process died
     /// has failed, and its crawler is ready again.
-    pub(crate) fn open(
-        folder: &Path,
-        s3_root: &Path,
-        crawl_takes_at_least: Duration,
-        crawl_ended: CrawlEndedHook,
-    ) -> Result<Self, GlueError> {
+    pub(crate) fn open(folder: &Path, crawling: Crawling) -> Result<Self, GlueError> {
         let file = CatalogFile::in_folder(folder)?;
         let mut catalog = file.load()?;
-        catalog.end_interrupted_crawls();
+        catalog.end_interrupted_crawls(crawling.clock.seconds());
         let inner = Inner {
             catalog: Mutex::new(catalog),
             file,
-            s3_root: s3_root.to_owned(),
-            crawl_takes_at_least,
-            crawl_ended,
+            crawling,
             crawls: TaskTracker::new(),
             running: Mutex::default(),
             stopping: CancellationToken::new(),
@@ -110,8 +116,11 @@ impl Glue {
             "DeletePartition" => self.delete_partition(&input),
             "CreateCrawler" => self.create_crawler(input),
             "UpdateCrawler" => self.update_crawler(input),
+            "DeleteCrawler" => self.delete_crawler(&input),
             "GetCrawler" => self.get_crawler(&input),
             "GetCrawlers" => self.get_crawlers(&input),
+            "BatchGetCrawlers" => self.batch_get_crawlers(&input),
+            "ListCrawlers" => self.list_crawlers(&input),
             "StartCrawler" => self.start_crawler(&input),
             "StopCrawler" => self.stop_crawler(&input),
             "ListCrawls" => self.list_crawls(&input),

@@ -9,7 +9,7 @@ use aws_sdk_glue::types::{
     CrawlerHistoryState, CrawlerState, LastCrawlStatus, PartitionInput, PartitionValueList, StorageDescriptor, TableInput,
 };
 use local_aws::gateway::{Gateway, GatewayConfig, GatewayError};
-use local_aws::glue::CrawlState;
+use local_aws::glue::Change;
 
 use crate::stack::{Row, Stack, parquet, seed, write};
 use crate::support::eventually;
@@ -152,11 +152,13 @@ async fn a_crawl_registers_the_days_that_have_files() {
     let metrics = glue.get_crawler_metrics().crawler_name_list(CRAWLER).send().await.unwrap();
     assert_eq!(metrics.crawler_metrics_list()[0].crawler_name(), Some(CRAWLER));
 
-    eventually("both crawls' ends are told", || stack.crawled.lock().unwrap().len() == 2).await;
+    eventually("both crawls' begin and end are told", || stack.crawled.lock().unwrap().len() == 4).await;
     let told = stack.crawled.lock().unwrap().clone();
-    assert_eq!(told.iter().map(|crawl| crawl.partitions_created).collect::<Vec<_>>(), [2, 0]);
-    assert_eq!(told[0].detail()["partitionsCreated"], "2");
-    assert_eq!(told[0].detail()["state"], "Succeeded");
+    let succeeded = |partitions_created| Change::Succeeded { partitions_created };
+    let changes: Vec<_> = told.iter().map(|told| told.change.clone()).collect();
+    assert_eq!(changes, [Change::Started, succeeded(2), Change::Started, succeeded(0)]);
+    assert_eq!((told[0].crawler.as_str(), &told[0].crawl_id), (CRAWLER, &told[1].crawl_id));
+    assert_eq!(Some(told[2].crawl_id.as_str()), crawls[0].crawl_id());
 }
 
 #[tokio::test]
@@ -181,9 +183,8 @@ async fn a_file_that_does_not_fit_fails_the_crawl_and_names_itself_and_its_colum
         let last = crawl(&stack.glue()).await;
         assert_eq!(last.status(), Some(&LastCrawlStatus::Failed));
         assert!(last.error_message().unwrap().starts_with(&message), "{last:?}");
-        eventually("the crawl's end is told", || !stack.crawled.lock().unwrap().is_empty()).await;
-        let told = stack.crawled.lock().unwrap().pop().unwrap();
-        assert_eq!((told.state, told.error.as_deref()), (CrawlState::Failed, last.error_message()));
+        let failed = Change::Failed { error: last.error_message().unwrap().to_owned() };
+        eventually("the crawl's end is told", || stack.crawled.lock().unwrap().last().is_some_and(|told| told.change == failed)).await;
     }
     assert_eq!(partitions(&stack.glue()).await, Vec::<String>::new());
     // A file that lacks columns reads as null, so it fits.
@@ -214,7 +215,8 @@ async fn one_crawl_at_a_time_and_ready_again_after_a_stop_or_a_death() {
         }
         assert_eq!(crawler.state(), Some(&CrawlerState::Stopping));
     }
-    assert!(stack.crawled.lock().unwrap().is_empty());
+    let told: Vec<_> = stack.crawled.lock().unwrap().iter().map(|told| told.change.clone()).collect();
+    assert_eq!(told, [Change::Started], "a crawl that was stopped tells no end");
 
     glue.start_crawler().name(CRAWLER).send().await.unwrap();
     drop(stack);

@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::primitives::ByteStream;
 use local_aws::gateway::{Gateway, GatewayConfig};
-use local_aws::glue::CrawlEnded;
+use local_aws::glue::CrawlerStateChange;
 use local_aws::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use local_aws::s3::ObjectCreated;
 use parquet::arrow::ArrowWriter;
@@ -22,7 +22,7 @@ pub(crate) const LAKE: &str = "lake";
 pub(crate) struct Stack {
     pub(crate) gateway: Gateway,
     pub(crate) created: Arc<Mutex<Vec<ObjectCreated>>>,
-    pub(crate) crawled: Arc<Mutex<Vec<CrawlEnded>>>,
+    pub(crate) crawled: Arc<Mutex<Vec<CrawlerStateChange>>>,
 }
 
 impl Stack {
@@ -40,7 +40,7 @@ impl Stack {
         let told = Arc::clone(&created);
         config.on_object_created = Arc::new(move |object| told.lock().unwrap().push(object));
         let told = Arc::clone(&crawled);
-        config.on_crawl_ended = Arc::new(move |crawl| told.lock().unwrap().push(crawl));
+        config.on_crawler_state_change = Arc::new(move |change| told.lock().unwrap().push(change));
         change(&mut config);
         Self { gateway: Gateway::start(config).await.unwrap(), created, crawled }
     }

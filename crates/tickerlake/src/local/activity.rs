@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use local_aws::glue::{CrawlEnded, CrawlState};
+use local_aws::glue::{Change, CrawlerStateChange};
 use local_aws::lambda::{Invocation, Observer, Outcome};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -101,18 +101,22 @@ impl Activity {
         Failure::plain(found.unwrap_or_default())
     }
 
-    /// Counts a crawl.
-    pub(crate) fn crawled(&self, crawl: &CrawlEnded) {
+    /// Counts a crawl that ended.
+    pub(crate) fn crawled(&self, crawl: &CrawlerStateChange) {
         let mut state = self.state();
-        if crawl.state == CrawlState::Completed {
-            state.counts.crawls += 1;
-            state.notices.push(match crawl.partitions_created {
-                0 => "crawled: the catalog knew every day already".to_owned(),
-                created => format!("crawled: {created} day(s) were new to the catalog"),
-            });
-        } else {
-            state.counts.errors += 1;
-            state.notices.push(format!("crawler {} failed: {}", crawl.crawler, crawl.error.as_deref().unwrap_or("no reason given")));
+        match &crawl.change {
+            Change::Started => {}
+            Change::Succeeded { partitions_created } => {
+                state.counts.crawls += 1;
+                state.notices.push(match partitions_created {
+                    0 => "crawled: the catalog knew every day already".to_owned(),
+                    created => format!("crawled: {created} day(s) were new to the catalog"),
+                });
+            }
+            Change::Failed { error } => {
+                state.counts.errors += 1;
+                state.notices.push(format!("crawler {} failed: {error}", crawl.crawler));
+            }
         }
     }
 

@@ -244,7 +244,7 @@ async fn gateway(
         config.crawl_takes_at_least = CRAWL_AS_DEPLOYED;
     }
     let activity = Arc::clone(activity);
-    config.on_crawl_ended = Arc::new(move |crawl| activity.crawled(&crawl));
+    config.on_crawler_state_change = Arc::new(move |change| activity.crawled(&change));
 
     let rules: Vec<_> = declared.buckets.iter().map(|bucket| (bucket.name.clone(), bucket.notifications.clone())).collect();
     let queues = queues.clone();
