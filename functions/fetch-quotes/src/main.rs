@@ -8,7 +8,6 @@ mod clock;
 mod config;
 mod error;
 mod handler;
-mod hours;
 mod kafka;
 mod logins;
 mod metrics;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use quotes::hours::Hours;
 use reqwest::Url;
 
 use super::{ConfigError, Variables, duration};
-use crate::hours::Hours;
 use crate::sources::provider::key::ApiKey;
 use crate::sources::provider::limit::Limit;
 use crate::sources::provider::polled::Polling;
@@ -93,7 +93,7 @@ pub(super) fn read<L: Fn(&str) -> Option<String>>(
         polling: Polling {
             symbols,
             limits: limits(variables, defaults.limits)?,
-            hours: variables.parsed("MARKET_HOURS", "regular, extended or always", Hours::Extended, hours)?,
+            hours: variables.parsed("MARKET_HOURS", "regular, extended or always", Hours::Extended, Hours::parse)?,
             at: at(variables, poll_every, defaults.has_bars)?,
             stale_after: variables.parsed("STALE_AFTER", "a time above 0, such as 30m, 4h or 7d", WEEK, some_time)?,
             heartbeat: heartbeat(variables)?,
@@ -160,15 +160,6 @@ fn read_limits(text: &str) -> Option<Vec<Limit>> {
         Some(Limit { most, per: some_time(per)? })
     };
     text.split(',').map(limit).collect()
-}
-
-fn hours(text: &str) -> Option<Hours> {
-    match text {
-        "regular" => Some(Hours::Regular),
-        "extended" => Some(Hours::Extended),
-        "always" => Some(Hours::Always),
-        _ => None,
-    }
 }
 
 /// A source that is polled more often than each minute is polled on that grid instead.

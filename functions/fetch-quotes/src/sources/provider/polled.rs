@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::{StreamExt as _, stream};
 use quotes::calendar::Calendar;
+use quotes::hours::Hours;
 use quotes::{Quote, Timestamp};
 
 use super::fault::{Fault, Miss};
@@ -16,7 +17,6 @@ use super::key::{ApiKey, Keys, SecretError};
 use super::limit::{Limit, Limiter};
 use super::{Answer, Asked, Provider};
 use crate::clock::Clock;
-use crate::hours::Hours;
 use crate::producer::{Delivered, Outcome, TIME_NEEDED};
 use crate::source::{Batch, Fetched, Invocation, Next, Source, SourceError};
 use crate::summary::{Failure, Subject};

@@ -1,17 +1,17 @@
-//! When a provider is worth asking.
+//! When the market is open, as far as somebody wants to know of it.
 
 use std::time::Duration;
 
-use quotes::Timestamp;
-use quotes::calendar::{Calendar, Session};
+use crate::calendar::{Calendar, Session};
+use crate::time::Timestamp;
 
 /// A session's last minute bar exists only after its last minute, and a run a minute comes late by
 /// up to one: asked until this long after the close.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// The part of the day in which a provider is asked (`MARKET_HOURS`).
+/// The part of the day in which a provider is asked, and in which its quotes are expected (`MARKET_HOURS`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hours {
+pub enum Hours {
     /// 09:30 to 16:00, or to 13:00 on a half-day.
     Regular,
     /// With the pre-market from 04:00 and the four hours after the close.
@@ -21,11 +21,21 @@ pub(crate) enum Hours {
 }
 
 impl Hours {
+    /// Reads `regular`, `extended` or `always`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "regular" => Some(Self::Regular),
+            "extended" => Some(Self::Extended),
+            "always" => Some(Self::Always),
+            _ => None,
+        }
+    }
+
     /// Whether there can be news at `now` on a feed that is `delay` behind.
     ///
     /// A delayed feed goes on telling of the session for as long after its end. In years that the
-    /// calendar does not know it is always worth asking.
-    pub(crate) fn are_open(self, now: Timestamp, delay: Duration, calendar: &mut Calendar) -> bool {
+    /// calendar does not know it is always open.
+    pub fn are_open(self, now: Timestamp, delay: Duration, calendar: &mut Calendar) -> bool {
         let mut is_in = |moment: Timestamp| match (self, calendar.place(moment).session) {
             (Self::Always, _) | (_, None) => true,
             (Self::Regular, Some(session)) => session == Session::Regular,
