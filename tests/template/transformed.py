@@ -20,6 +20,10 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 TEMPLATE = pathlib.Path(__file__).parents[2] / "template.yaml"
 
+# What `sam deploy` uploads, by type of resource.
+UPLOADED = {"AWS::Serverless::Function": ("CodeUri",), "AWS::Serverless::LayerVersion": ("ContentUri",)}
+
+
 class NoManagedPolicies:
     """The template names no AWS managed policy; the translator's own loader would ask IAM for their list."""
 
@@ -37,9 +41,9 @@ def transformed():
     """The template after the transform, with its references to parameters kept."""
     template = source()
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            # The transform takes uploaded code only. `sam deploy` uploads it and says where.
-            resource["Properties"]["CodeUri"] = "s3://artifacts/" + resource["Properties"]["CodeUri"]
+        # The transform takes uploaded files only. `sam deploy` uploads them and says where.
+        for uri in UPLOADED.get(resource["Type"], ()):
+            resource["Properties"][uri] = "s3://artifacts/" + resource["Properties"][uri]
     return transform(template, {}, NoManagedPolicies())
 
 
