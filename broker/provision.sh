@@ -7,6 +7,7 @@
 # of the user `admin`: arguments would show its password to every user of the machine).
 #
 # `replay` also lets the producer read: a replay asks the log how far it came. A deployed producer does not need it.
+# KAFKA_PROBE_TOPIC, if set, names a topic of its own for the record that a booting node sends through Kafka.
 set -euo pipefail
 
 topic=$1 partitions=$2 group=$3 replay=${4:-}
@@ -53,6 +54,14 @@ if [[ $replay == replay ]]; then
   allow producer --topic "$topic" -- Read &
   jobs+=($!)
   allow producer --group tickerlake-replay- --resource-pattern-type prefixed -- Read Describe &
+  jobs+=($!)
+fi
+if [[ -n ${KAFKA_PROBE_TOPIC:-} ]]; then
+  kafka TopicCommand --create --if-not-exists --topic "$KAFKA_PROBE_TOPIC" --partitions 1 --config retention.ms=3600000 &
+  jobs+=($!)
+  allow producer --topic "$KAFKA_PROBE_TOPIC" -- Write Describe &
+  jobs+=($!)
+  allow consumer --topic "$KAFKA_PROBE_TOPIC" --group "$KAFKA_PROBE_TOPIC" -- Read Describe &
   jobs+=($!)
 fi
 for job in "${jobs[@]}"; do

@@ -16,7 +16,7 @@ pub(crate) fn load(path: &Path) -> Result<String, Error> {
             _ => Err(Error::ClusterId { path: path.to_owned() }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let id = BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
+            let id = random_id();
             // Renamed into place: half an id would lock the log away.
             let temporary = path.with_extension("new");
             std::fs::write(&temporary, format!("{id}\n")).map_err(|source| failed("write", source))?;
@@ -25,6 +25,11 @@ pub(crate) fn load(path: &Path) -> Result<String, Error> {
         }
         Err(source) => Err(failed("read", source)),
     }
+}
+
+/// An id in Kafka's form.
+pub(crate) fn random_id() -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes())
 }
 
 fn is_cluster_id(text: &str) -> bool {

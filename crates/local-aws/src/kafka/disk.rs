@@ -49,12 +49,13 @@ impl Disk {
         self.folder.join("provisioned")
     }
 
-    /// Formats the disk for this cluster and makes its users, unless that was done before.
+    /// Formats the disk for this cluster and makes its users, unless that was done before. `quorum` is how it takes part in it.
     pub(super) async fn format(
         &self,
         tools: &Tools<'_>,
         environment: &BTreeMap<&'static str, String>,
         cluster_id: &str,
+        quorum: &str,
         access: &Access,
     ) -> Result<(), Error> {
         if self.data().is_dir() {
@@ -64,7 +65,7 @@ impl Disk {
         let half_made = self.folder.join("data.new");
         files::remove_folder(&half_made)?;
         // From a file: a process's arguments are for all users to see. `=`, because an id may begin with a hyphen.
-        let mut arguments = format!("format\n--cluster-id={cluster_id}\n--config={}\n", tools.properties.display());
+        let mut arguments = format!("format\n--cluster-id={cluster_id}\n{quorum}\n--config={}\n", tools.properties.display());
         for user in access.users() {
             arguments.push_str(&format!("--add-scram=SCRAM-SHA-512=[name={},password={}]\n", user.username, user.password));
         }

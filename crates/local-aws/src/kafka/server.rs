@@ -21,6 +21,9 @@ use crate::process::Watchdog;
 const SERVER_PROPERTIES: &str = include_str!("../../../../broker/server.properties");
 const LOG_SETTINGS: &str = include_str!("../../../../broker/log4j2.properties");
 
+/// How long records are kept: a week, as the template has it.
+const RETENTION_HOURS: &str = "168";
+
 /// How long the nodes may take to answer: on a busy machine several Javas start at once.
 const READY: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -51,6 +54,8 @@ pub struct RealKafka {
     cluster_id: String,
     access: Access,
     nodes: Vec<Node>,
+    /// How a disk that is formatted now takes part in the quorum.
+    quorum: String,
     watchdog: Arc<Watchdog>,
 }
 
@@ -70,8 +75,9 @@ impl RealKafka {
             disk.let_go().await?;
         }
         let nodes = nodes(folder, config, disks)?;
+        let quorum = quorum(&nodes);
         let watchdog = Arc::new(Watchdog::start());
-        let mut kafka = Self { folder: folder.to_owned(), libs, cluster_id, access, nodes, watchdog };
+        let mut kafka = Self { folder: folder.to_owned(), libs, cluster_id, access, nodes, quorum, watchdog };
         for index in 0..kafka.nodes.len() {
             kafka.spawn(index).await?;
         }
@@ -142,7 +148,7 @@ impl RealKafka {
         let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
         let properties = self.folder.join("server.properties");
         let tools = Tools { libs: &self.libs, properties: &properties };
-        node.disk.format(&tools, &node.environment, &self.cluster_id, &self.access).await?;
+        node.disk.format(&tools, &node.environment, &self.cluster_id, &self.quorum, &self.access).await?;
         node.start(&tools, &self.folder.join("log4j2.properties"), &self.watchdog)
     }
 
@@ -181,6 +187,16 @@ impl RealKafka {
     }
 }
 
+/// The first nodes of a cluster found its quorum together; a node whose disk was lost is taken in by the others.
+fn quorum(nodes: &[Node]) -> String {
+    if nodes.iter().any(|node| node.disk.data().is_dir()) {
+        return "--no-initial-controllers".to_owned();
+    }
+    let voter = |node: &Node| format!("{}@127.0.0.1:{}:{}", node.id, node.ports.controller, cluster_id::random_id());
+    let voters: Vec<_> = nodes.iter().map(voter).collect();
+    format!("--initial-controllers={}", voters.join(","))
+}
+
 /// The nodes with their ports and what server.properties asks of the environment.
 fn nodes(folder: &Path, config: &KafkaConfig, disks: Vec<(u16, Disk)>) -> Result<Vec<Node>, Error> {
     let mut taken = vec![config.port];
@@ -194,14 +210,14 @@ fn nodes(folder: &Path, config: &KafkaConfig, disks: Vec<(u16, Disk)>) -> Result
         let client = next(if id == 1 { config.port } else { 0 })?;
         nodes.push((id, disk, Ports { client, nodes: next(0)?, controller: next(0)? }));
     }
-    let voters: Vec<_> = nodes.iter().map(|(id, _, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect();
-    let voters = voters.join(",");
+    let controllers: Vec<_> = nodes.iter().map(|(_, _, ports)| format!("127.0.0.1:{}", ports.controller)).collect();
+    let controllers = controllers.join(",");
     let is_alone = config.nodes == 1;
     let node = |(id, disk, ports): (u16, Disk, Ports)| {
         let address = |port: u16| format!("127.0.0.1:{port}");
         let environment = BTreeMap::from([
             ("BROKER_NODE_ID", id.to_string()),
-            ("BROKER_VOTERS", voters.clone()),
+            ("BROKER_CONTROLLERS", controllers.clone()),
             ("BROKER_CLIENT_LISTENER", address(ports.client)),
             ("BROKER_CLIENT_ADDRESS", address(ports.client)),
             ("BROKER_NODES_LISTENER", address(ports.nodes)),
@@ -211,6 +227,7 @@ fn nodes(folder: &Path, config: &KafkaConfig, disks: Vec<(u16, Disk)>) -> Result
             ("BROKER_REPLICAS", config.nodes.to_string()),
             ("BROKER_MIN_IN_SYNC", if is_alone { "1" } else { "2" }.to_owned()),
             ("BROKER_FLUSH_MESSAGES", if is_alone { 1 } else { i64::MAX }.to_string()),
+            ("BROKER_RETENTION_HOURS", RETENTION_HOURS.to_owned()),
         ]);
         let log = config.logs.join(if is_alone { "kafka.log".to_owned() } else { format!("kafka-{id}.log") });
         Node::new(id, ports, disk, log, environment)

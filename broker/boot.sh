@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Makes of a bare instance a broker that answers, and tells the stack. systemd runs it at each boot: on a new instance, on one that
+# was restarted, on a new one with the volume of an old one, and after a boot that was cut off at any point. Every step looks
+# first at what is there.
+
+# shellcheck source=lib/broker.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/broker.sh"
+
+boot() {
+  only_one
+  step "attaching the volume and the network interface"
+  attach_volume
+  attach_interface
+  step "installing packages"
+  install_packages
+  if [[ $STACK_NAT == yes ]]; then
+    step "forwarding to the internet"
+    bash "$here/nat.sh" "$(interface_of "$address")" "$STACK_NETWORK"
+  fi
+  step "mounting the volume"
+  mount_disk
+  step "installing Kafka $KAFKA_VERSION"
+  install_kafka
+  step "agreeing on the authority and making a certificate"
+  agree_on_authority
+  make_certificate
+  step "agreeing on the cluster"
+  write_settings
+  agree_on_cluster
+  step "starting Kafka"
+  start_kafka
+  if is_last; then
+    step "making the topic and letting the users in"
+    spread_copies
+    provision
+  fi
+  # The first nodes of three have nobody yet to send it to.
+  if [[ -n $(in_cluster provisioned) ]]; then
+    step "sending a record through Kafka"
+    set_passwords
+    probe
+  fi
+}
+
+# The stack waits for this once, and says no at every later boot.
+signal() {
+  PATH=$PATH:/opt/aws/bin cfn-signal --exit-code "$1" --reason "$2" \
+    --stack "$STACK_NAME" --resource "$STACK_RESOURCE" --region "$AWS_DEFAULT_REGION" || say "the stack does not wait for a signal"
+}
+
+# What happened last, from the step and the last line of its errors.
+reason() {
+  printf '%s failed: %s' "$(cat "$run/step")" "$(tail -n 1 "$run/errors")"
+}
+
+if [[ ${1:-} == once ]]; then
+  boot
+  exit
+fi
+# In a process of its own: within `if` bash ignores `set -e`.
+for attempt in 1 2 3; do
+  if bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then
+    signal 0 "Kafka answers"
+    exit
+  fi
+  say "attempt $attempt: $(reason)"
+  sleep "$pause"
+done
+reason >"$root/dev/console" || true
+signal 1 "$(reason)"
+# systemd tries again in a minute: nobody waits for a signal when the machine room lost its network for an hour.
+exit 1

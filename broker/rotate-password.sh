@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Gives a user of Kafka another password, from an operator's machine:
+#
+#   rotate-password.sh SECRET_ARN INSTANCE_ID
+#
+# First the secret, then Kafka: cut off in between, the next boot or `operate.sh passwords` ends it. Who is connected stays so; who
+# connects meanwhile is refused for some seconds, reads the secret again and gets in. May be run again at any time.
+set -euo pipefail
+umask 077
+export AWS_PAGER=''
+
+secret=$1 instance=$2
+here=$(dirname "${BASH_SOURCE[0]}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+aws secretsmanager get-random-password --password-length 40 --exclude-punctuation --query RandomPassword --output text >"$work/password"
+aws secretsmanager get-secret-value --secret-id "$secret" --query SecretString --output text |
+  python3 -I "$here/lib/document.py" set "password=@$work/password" >"$work/secret"
+aws secretsmanager put-secret-value --secret-id "$secret" --secret-string "file://$work/secret" >/dev/null
+
+command=$(aws ssm send-command --instance-ids "$instance" --document-name AWS-RunShellScript \
+  --parameters 'commands=["bash /opt/tickerlake/operate.sh passwords"]' --query Command.CommandId --output text)
+aws ssm wait command-executed --command-id "$command" --instance-id "$instance"
