@@ -11,6 +11,8 @@ GRANTS_ON_EVERY_RESOURCE = {
     ("FetchQuotesRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
     ("WriteQuotesRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
     ("StartCrawlerRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
+    ("CheckFreshnessRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
+    ("CompactDayRole", frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})),
     # Lambda checks a role for these before it attaches a function, or a mapping, to a VPC.
     (
         "FetchQuotesRole",
@@ -42,10 +44,18 @@ GRANTS_ON_EVERY_RESOURCE = {
     ),
 }
 
+# Who may send to a queue without a role of its own.
+SENDERS = {
+    "ObjectCreatedQueuePolicy": "s3.amazonaws.com",
+    "CheckFreshnessDeadLetterQueuePolicy": "events.amazonaws.com",
+}
+
 FUNCTIONS = {
     "FetchQuotesFunction": "fetch-quotes",
     "WriteQuotesFunction": "write-quotes",
     "StartCrawlerFunction": "start-crawler",
+    "CheckFreshnessFunction": "check-freshness",
+    "CompactDayFunction": "compact-day",
 }
 
 
@@ -99,12 +109,12 @@ class Permissions(TemplateTest):
         }
         self.assertEqual(found, GRANTS_ON_EVERY_RESOURCE)
 
-    def test_queues_and_buckets_let_only_the_lake_in(self):
+    def test_queues_and_buckets_let_in_only_who_must_come_in(self):
         for name, policy in {**self.of_type("AWS::SQS::QueuePolicy"), **self.of_type("AWS::S3::BucketPolicy")}.items():
             for statement in policy["PolicyDocument"]["Statement"]:
                 if statement["Effect"] == "Deny":
                     continue
-                self.assertEqual(statement["Principal"], {"Service": "s3.amazonaws.com"}, name)
+                self.assertEqual(statement["Principal"], {"Service": SENDERS[name]}, name)
                 self.assertEqual(statement["Action"], "sqs:SendMessage", name)
                 self.assertIn("aws:SourceAccount", statement["Condition"]["StringEquals"], name)
                 self.assertIn("aws:SourceArn", statement["Condition"]["ArnEquals"], name)
@@ -127,10 +137,36 @@ class Permissions(TemplateTest):
         for kind, secret in named.items():
             self.assertIn(secret, readable, kind)
 
-    def test_no_function_may_delete_an_object(self):
-        for role in self.of_type("AWS::IAM::Role"):
-            for statement in self.statements(role):
-                self.assertFalse([a for a in as_list(statement["Action"]) if a.startswith("s3:Delete")], role)
+    def test_the_check_only_reads_and_only_where_rows_and_poison_lie(self):
+        granted = {
+            (action, json.dumps(resource))
+            for statement in self.statements("CheckFreshnessRole")
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+            if action.split(":")[0] in ("athena", "glue", "s3")
+        }
+        self.assertFalse([action for action, _ in granted if action.startswith("glue:") and not action.startswith(("glue:Get", "glue:BatchGet"))])
+        read = {resource for action, resource in granted if action == "s3:GetObject"}
+        written = {resource for action, resource in granted if action == "s3:PutObject"}
+        self.assertEqual(written, {json.dumps({"Fn::Sub": "${AthenaResultsBucket.Arn}/results/*"})})
+        self.assertEqual(read - written, {json.dumps({"Fn::Sub": f"${{LakeBucket.Arn}}/{prefix}/*"}) for prefix in ("quotes", "compacted")})
+        (workgroup,) = {resource for action, resource in granted if action.startswith("athena:")}
+        self.assertTrue(workgroup.endswith(':workgroup/${LakeWorkGroup}"}'), workgroup)
+
+    def test_objects_are_deleted_by_compaction_alone_and_only_where_it_is_asked_for(self):
+        deleting = [
+            (role, entry)
+            for role in self.of_type("AWS::IAM::Role")
+            for entry in self.resources[role]["Properties"].get("Policies", [])
+            if "s3:Delete" in json.dumps(entry)
+        ]
+        ((role, entry),) = deleting
+        self.assertEqual(role, "CompactDayRole")
+        condition, policy, otherwise = entry["Fn::If"]
+        self.assertEqual((condition, otherwise), ("RemovesCompacted", {"Ref": "AWS::NoValue"}))
+        (delete,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "s3:DeleteObject"]
+        # Never a watermark, and never what is in quarantine.
+        self.assertEqual(delete["Resource"], [{"Fn::Sub": f"${{LakeBucket.Arn}}/{prefix}/*"} for prefix in ("quotes", "compacted")])
 
 
 class NothingIsDropped(TemplateTest):
@@ -183,6 +219,26 @@ class NothingIsDropped(TemplateTest):
         invoke = self.resources["FetchQuotesFunctionEventInvokeConfig"]["Properties"]
         self.assertEqual(invoke["DestinationConfig"]["OnFailure"]["Destination"], dead_letters)
         self.assertEqual((invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]), (0, 60))
+
+    def test_failed_checks_are_kept(self):
+        dead_letters = {"Fn::GetAtt": ["CheckFreshnessDeadLetterQueue", "Arn"]}
+        schedule = self.resources["CheckFreshnessFunctionInMarketHours"]["Properties"]
+        self.assertEqual(schedule["Target"]["DeadLetterConfig"]["Arn"], dead_letters)
+        (target,) = self.resources["CheckFreshnessFunctionCrawlEnded"]["Properties"]["Targets"]
+        self.assertEqual(target["DeadLetterConfig"]["Arn"], dead_letters)
+        invoke = self.resources["CheckFreshnessFunctionEventInvokeConfig"]["Properties"]
+        self.assertEqual(invoke["DestinationConfig"]["OnFailure"]["Destination"], dead_letters)
+        self.assertEqual((invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]), (0, 300))
+
+    def test_days_that_could_not_be_compacted_are_kept(self):
+        dead_letters = {"Fn::GetAtt": ["CompactDayDeadLetterQueue", "Arn"]}
+        schedule = self.resources["CompactDayFunctionEveryNight"]["Properties"]
+        self.assertEqual(schedule["Target"]["DeadLetterConfig"]["Arn"], dead_letters)
+        self.assertEqual(schedule["ScheduleExpressionTimezone"], "America/New_York")
+        invoke = self.resources["CompactDayFunctionEventInvokeConfig"]["Properties"]
+        self.assertEqual(invoke["DestinationConfig"]["OnFailure"]["Destination"], dead_letters)
+        # Two runs of it may overlap, but the second one needs the first one's leftovers more than its absence.
+        self.assertEqual(invoke["MaximumRetryAttempts"], 2)
 
     def test_the_lake_outlives_the_stack(self):
         lake = self.resources["LakeBucket"]
@@ -253,10 +309,21 @@ class Functions(TemplateTest):
     def test_one_run_of_the_schedule_ends_before_the_next(self):
         self.assertLess(self.resources["FetchQuotesFunction"]["Properties"]["Timeout"], 60)
 
-    def test_a_second_stack_has_a_schedule_of_its_own(self):
-        schedule = self.resources["FetchQuotesFunctionEveryMinute"]["Properties"]
-        self.assertNotIn("Name", schedule)
-        self.assertEqual(schedule["ScheduleExpressionTimezone"], "America/New_York")
+    def test_a_second_stack_has_schedules_of_its_own(self):
+        for name, schedule in self.of_type("AWS::Scheduler::Schedule").items():
+            self.assertNotIn("Name", schedule, name)
+            self.assertEqual(schedule["ScheduleExpressionTimezone"], "America/New_York", name)
+
+    def test_a_crawls_end_is_checked_if_it_is_our_crawlers(self):
+        rule = self.resources["CheckFreshnessFunctionCrawlEnded"]["Properties"]
+        self.assertEqual(
+            rule["EventPattern"],
+            {
+                "source": ["aws.glue"],
+                "detail-type": ["Glue Crawler State Change"],
+                "detail": {"crawlerName": [{"Ref": "QuotesCrawler"}], "state": ["Succeeded", "Failed"]},
+            },
+        )
 
 
 class Catalog(TemplateTest):
