@@ -71,6 +71,21 @@ pub struct Function {
     pub kafka: Vec<KafkaTrigger>,
     /// `SQS` events.
     pub queues: Vec<QueueTrigger>,
+    /// `EventBridgeRule` and `CloudWatchEvent` events.
+    pub rules: Vec<RuleTrigger>,
+}
+
+/// A rule on the default event bus that invokes a function.
+#[derive(Debug, Clone)]
+pub struct RuleTrigger {
+    /// Its key under the function's `Events`.
+    pub name: String,
+    /// The event pattern, in EventBridge's own form.
+    pub pattern: Json,
+    /// What the function is given instead of the event.
+    pub input: Option<String>,
+    /// False if the template switches it off.
+    pub enabled: bool,
 }
 
 /// An event that invokes a function on a schedule.

@@ -1,6 +1,6 @@
 //! Reads one `AWS::Serverless::Function` with its events.
 
-use super::deployment::{Function, KafkaTrigger, QueueTrigger, RetryPolicy, ScheduleTrigger, StartingPosition};
+use super::deployment::{Function, KafkaTrigger, QueueTrigger, RetryPolicy, RuleTrigger, ScheduleTrigger, StartingPosition};
 use super::error::{Error, Place};
 use super::node::Node;
 use super::read::Properties;
@@ -15,14 +15,17 @@ const KAFKA_BATCH_WINDOW: Duration = Duration::from_millis(500);
 const QUEUE_BATCH_SIZE: usize = 10;
 
 /// The properties of events that are read, and so resolved: others (subnets, secrets) may refer to what is not given here.
-const EVENT_PROPERTIES: [&str; 15] = [
+const EVENT_PROPERTIES: [&str; 18] = [
     "BatchSize",
     "ConsumerGroupId",
     "Enabled",
+    "EventBusName",
     "FunctionResponseTypes",
     "Input",
+    "InputPath",
     "KafkaBootstrapServers",
     "MaximumBatchingWindowInSeconds",
+    "Pattern",
     "Queue",
     "RetryPolicy",
     "Schedule",
@@ -51,6 +54,7 @@ pub(super) fn read(properties: &Properties<'_>, globals: Option<&Json>) -> Resul
         schedules: Vec::new(),
         kafka: Vec::new(),
         queues: Vec::new(),
+        rules: Vec::new(),
     };
     if let Some(variables) = merged.get("Environment")?.and_then(|environment| environment.get("Variables")) {
         for (name, value) in variables.entries()? {
@@ -125,7 +129,7 @@ fn events(properties: &Properties<'_>, function: &mut Function) -> Result<(), Er
         let Some(kind) = event.get("Type").and_then(Json::as_str) else {
             return Err(Error::MissingProperty { at: at.child("Type") });
         };
-        if !matches!(kind, "ScheduleV2" | "Schedule" | "SelfManagedKafka" | "MSK" | "SQS") {
+        if !matches!(kind, "ScheduleV2" | "Schedule" | "SelfManagedKafka" | "MSK" | "SQS" | "EventBridgeRule" | "CloudWatchEvent") {
             continue;
         }
         let at = at.child("Properties");
@@ -137,7 +141,8 @@ fn events(properties: &Properties<'_>, function: &mut Function) -> Result<(), Er
         };
         match kind {
             "ScheduleV2" => function.schedules.push(scheduler(name, &event)?),
-            "Schedule" => function.schedules.push(rule(name, &event)?),
+            "Schedule" => function.schedules.push(scheduling_rule(name, &event)?),
+            "EventBridgeRule" | "CloudWatchEvent" => function.rules.push(rule(name, &event)?),
             "SQS" => function.queues.push(queue(properties, name, &event)?),
             _ => function.kafka.push(kafka(name, &event)?),
         }
@@ -158,16 +163,37 @@ fn scheduler(name: &str, event: &Node) -> Result<ScheduleTrigger, Error> {
 }
 
 /// `Schedule`: an EventBridge rule, always in UTC.
-fn rule(name: &str, event: &Node) -> Result<ScheduleTrigger, Error> {
-    let switched_off = event.get("State").map_or(Ok(false), |state| state.text().map(|state| state == "DISABLED"))?;
+fn scheduling_rule(name: &str, event: &Node) -> Result<ScheduleTrigger, Error> {
     Ok(ScheduleTrigger {
         name: name.to_owned(),
         expression: event.require("Schedule")?.text()?,
         timezone: None,
         input: event.get("Input").map(|input| input.text()).transpose()?,
         retry: retry(event)?,
-        enabled: enabled(event)? && !switched_off,
+        enabled: enabled(event)? && !switched_off(event)?,
     })
+}
+
+/// `EventBridgeRule`, or `CloudWatchEvent` as it was called: a rule on the default bus.
+fn rule(name: &str, event: &Node) -> Result<RuleTrigger, Error> {
+    for unread in ["EventBusName", "InputPath"] {
+        if let Some(unread) = event.get(unread) {
+            return Err(unread.wrong("no such property: a local rule is on the default bus and hands on the whole event"));
+        }
+    }
+    let pattern = event.require("Pattern")?;
+    pattern.map()?;
+    Ok(RuleTrigger {
+        name: name.to_owned(),
+        pattern: pattern.value,
+        input: event.get("Input").map(|input| input.text()).transpose()?,
+        enabled: enabled(event)? && !switched_off(event)?,
+    })
+}
+
+/// By a rule's `State`.
+fn switched_off(event: &Node) -> Result<bool, Error> {
+    event.get("State").map_or(Ok(false), |state| state.text().map(|state| state == "DISABLED"))
 }
 
 fn retry(event: &Node) -> Result<Option<RetryPolicy>, Error> {
@@ -178,7 +204,7 @@ fn retry(event: &Node) -> Result<Option<RetryPolicy>, Error> {
     }))
 }
 
-fn kafka(name: &str, event: &Node) -> Result<KafkaTrigger, Error> {
+pub(super) fn kafka(name: &str, event: &Node) -> Result<KafkaTrigger, Error> {
     let topics = event.require("Topics")?;
     let topic = match topics.items()?.as_slice() {
         [topic] => topic.text()?,
@@ -211,7 +237,7 @@ fn kafka(name: &str, event: &Node) -> Result<KafkaTrigger, Error> {
     })
 }
 
-fn queue(properties: &Properties<'_>, name: &str, event: &Node) -> Result<QueueTrigger, Error> {
+pub(super) fn queue(properties: &Properties<'_>, name: &str, event: &Node) -> Result<QueueTrigger, Error> {
     let mut partial_batch_responses = false;
     if let Some(types) = event.get("FunctionResponseTypes") {
         for kind in types.items()? {

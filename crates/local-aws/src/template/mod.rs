@@ -8,6 +8,7 @@ mod deployment;
 mod document;
 mod error;
 mod function;
+mod mapping;
 mod names;
 mod node;
 mod read;
@@ -17,7 +18,7 @@ mod tests;
 
 pub use deployment::{
     Bucket, Crawler, Database, Deployment, Function, KafkaTrigger, NamedQuery, Notification, Queue, QueueTrigger, Redrive, RetryPolicy,
-    ScheduleTrigger, StartingPosition, Table, Workgroup,
+    RuleTrigger, ScheduleTrigger, StartingPosition, Table, Workgroup,
 };
 pub use error::{Error, Place};
 

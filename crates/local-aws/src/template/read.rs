@@ -6,6 +6,7 @@
 use super::deployment::{Bucket, Crawler, Database, Deployment, NamedQuery, Notification, Queue, Redrive, Table, Workgroup};
 use super::error::{Error, Place};
 use super::function;
+use super::mapping;
 use super::node::Node;
 use super::resolve::{Resolver, Resource, scalar};
 use serde_json::{Map, Value as Json};
@@ -29,6 +30,11 @@ pub(super) fn deployment(document: &Map<String, Json>, resolver: &Resolver<'_>) 
             "AWS::Athena::WorkGroup" => deployment.workgroups.push(workgroup(&properties)?),
             "AWS::Athena::NamedQuery" => deployment.named_queries.push(named_query(&properties)?),
             _ => {}
+        }
+    }
+    for (logical_id, resource) in resolver.resources() {
+        if resource.kind == "AWS::Lambda::EventSourceMapping" {
+            mapping::attach(&Properties { resolver, logical_id, resource }, &mut deployment.functions)?;
         }
     }
     Ok(deployment)

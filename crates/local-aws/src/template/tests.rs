@@ -98,6 +98,13 @@ Resources:
             Input: '{"scheduled": "<aws.scheduler.scheduled-time>"}'
             RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 120 }
             State: DISABLED
+        Crawled:
+          Type: EventBridgeRule
+          Properties:
+            Pattern: { source: [aws.glue], detail: { crawlerName: [!Ref QuotesCrawler], state: [Succeeded, Failed] } }
+        Silenced:
+          Type: CloudWatchEvent
+          Properties: { Pattern: { source: [aws.s3] }, Input: constant, State: DISABLED }
   InlineFunction:
     Type: AWS::Serverless::Function
     Properties: { InlineCode: 'exports.handler = 1', Runtime: nodejs22.x }
@@ -280,4 +287,23 @@ fn values_for_unknown_parameters_are_refused() {
     settings.parameters.insert("KafkaTopik".into(), "x".into());
     let error = Deployment::parse(TEMPLATE, &settings).unwrap_err();
     assert!(matches!(&error, Error::UnknownParameter { name } if name == "KafkaTopik"), "{error}");
+}
+
+#[test]
+fn rules_are_read_with_their_patterns_resolved() {
+    let deployment = deployment();
+    let [crawled, silenced] = deployment.function("StartCrawlerFunction").unwrap().rules.as_slice() else { panic!("two rules") };
+    let pattern =
+        serde_json::json!({"source": ["aws.glue"], "detail": {"crawlerName": ["quotes-crawler"], "state": ["Succeeded", "Failed"]}});
+    assert_eq!((crawled.name.as_str(), &crawled.pattern, crawled.enabled), ("Crawled", &pattern, true));
+    assert_eq!((silenced.input.as_deref(), silenced.enabled), (Some("constant"), false));
+}
+
+#[test]
+fn a_rule_that_would_run_otherwise_on_aws_is_refused() {
+    for property in ["EventBusName: custom", "InputPath: $.detail"] {
+        let template = TEMPLATE.replace("Input: constant", property);
+        let error = Deployment::parse(&template, &settings()).unwrap_err();
+        assert!(matches!(&error, Error::WrongType { at, .. } if property.starts_with(at.path.rsplit('.').next().unwrap())), "{error}");
+    }
 }
