@@ -13,21 +13,13 @@ use crate::failure::Failure;
 /// The template that ships with this build, for where there is none at hand.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// Values for the template's parameters that only a deployment can know.
-const DEPLOYMENT_ONLY: [(&str, &str); 6] = [
-    ("KafkaSubnetIds", "subnet-a,subnet-b"),
-    ("KafkaSecurityGroupId", "sg-local"),
-    ("KafkaProducerSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:producer"),
-    ("KafkaConsumerSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:consumer"),
-    ("KafkaCaSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:ca"),
-    ("KafkaBootstrapServers", "127.0.0.1:0"),
-];
+/// The template's parameter that names a cluster other than the stack's own: on this machine that is what there is.
+const CLUSTER: &str = "ExistingBootstrapServers";
 
 /// Reads a template, or the one in this folder, or the one that ships with this build.
 pub(crate) fn read(template: Option<&Path>, bootstrap_servers: &str) -> Result<Deployment, Failure> {
     let mut settings = Settings::default();
-    settings.parameters.extend(DEPLOYMENT_ONLY.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    settings.parameters.insert("KafkaBootstrapServers".to_owned(), bootstrap_servers.to_owned());
+    settings.parameters.insert(CLUSTER.to_owned(), bootstrap_servers.to_owned());
     let here = Path::new("template.yaml");
     match template.or_else(|| here.is_file().then_some(here)) {
         Some(path) => Deployment::load(path, &settings).map_err(|error| Failure::new(format_args!("cannot use {}", path.display()), error)),
@@ -48,7 +40,12 @@ pub(crate) fn gateway_config(data: &Path, deployment: &Deployment) -> GatewayCon
         work_groups: deployment
             .workgroups
             .iter()
-            .map(|group| WorkGroup { name: group.name.clone(), output_location: group.output_location.clone() })
+            .map(|group| WorkGroup {
+                name: group.name.clone(),
+                output_location: group.output_location.clone(),
+                enforced: group.enforced,
+                bytes_scanned_cutoff: group.bytes_scanned_cutoff,
+            })
             .collect(),
         named_queries: deployment
             .named_queries
@@ -91,6 +88,26 @@ mod tests {
     fn the_template_of_this_build_can_be_used() {
         let deployment = read(Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"))), "127.0.0.1:9492").unwrap();
         let binaries: Vec<_> = deployment.functions.iter().map(|function| function.binary.as_str()).collect();
-        assert!(["fetch-quotes", "write-quotes", "start-crawler"].iter().all(|binary| binaries.contains(binary)), "{binaries:?}");
+        assert!(
+            ["fetch-quotes", "write-quotes", "start-crawler", "check-freshness"].iter().all(|binary| binaries.contains(binary)),
+            "{binaries:?}"
+        );
+    }
+    #[test]
+    fn one_broker_three_and_another_cluster_run_alike_here() {
+        let template = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
+        let deployment = |parameter: &str, value: &str| {
+            let mut settings = Settings::default();
+            settings.parameters.insert(parameter.to_owned(), value.to_owned());
+            let deployment = Deployment::load(template, &settings).unwrap();
+            let triggers = deployment.functions.iter().flat_map(|function| &function.kafka);
+            let triggers: Vec<_> =
+                triggers.map(|trigger| (trigger.topic.clone(), trigger.consumer_group.clone(), trigger.batch_size)).collect();
+            (deployment.functions.iter().map(|function| function.binary.clone()).collect::<Vec<_>>(), triggers)
+        };
+        let deployed = deployment("BrokerCount", "1");
+        assert_eq!(deployed.1, [("quotes".to_owned(), Some("tickerlake-write-quotes".to_owned()), 10_000)]);
+        assert_eq!(deployment("BrokerCount", "3"), deployed);
+        assert_eq!(deployment(CLUSTER, "127.0.0.1:9492"), deployed);
     }
 }
