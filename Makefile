@@ -28,12 +28,20 @@ build: needs-rust ## Compile the functions and the local stack
 	cargo build --workspace --locked
 
 .PHONY: test
-test: needs-rust needs-python needs-java build test-template ## Run every test; ARGS goes to `cargo test`
+test: needs-rust needs-python needs-java build test-template test-queries ## Run every test; ARGS goes to `cargo test`
 	cargo test --workspace --locked $(ARGS)
 
 .PHONY: test-template
 test-template: needs-python $(VENV)/.installed ## Test template.yaml alone
 	$(VENV)/bin/python -m unittest discover --start-directory $(TEMPLATE_TESTS) --top-level-directory .
+
+.PHONY: test-queries
+test-queries: needs-python build $(VENV)/.installed ## Compare every named query with a computation of its own, to the last digit
+	$(VENV)/bin/python -m unittest discover --start-directory tests/queries --top-level-directory .
+
+.PHONY: queries
+queries: needs-python ## Write queries/ into template.yaml, which needs their text
+	python3 -m tests.template.named_queries
 
 # The functions are built as they deploy. The driver is built as the tests are: what it times are other processes.
 .PHONY: bench
