@@ -12,7 +12,7 @@ first=$(ip -4 route show default | awk -v fixed="$fixed" '{ for (i = 1; i < NF; 
 gateway=$(ip -4 route show default dev "$first" | awk '$2 == "via" { print $3; exit }')
 # A VPC's router has the first address of each subnet.
 fixed_gateway=$(ip -oneline -4 address show dev "$fixed" | awk '{ print $4; exit }' |
-  python3 -I -c 'import ipaddress; print(ipaddress.ip_interface(input()).network[1])')
+  python3 -IS -c 'import ipaddress; print(ipaddress.ip_interface(input()).network[1])')
 
 sysctl --quiet --write net.ipv4.ip_forward=1
 # Answers from the internet come by another way than the one by which their receivers are reached: not strict, but any way will do.

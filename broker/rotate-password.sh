@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 aws secretsmanager get-random-password --password-length 40 --exclude-punctuation --query RandomPassword --output text >"$work/password"
 aws secretsmanager get-secret-value --secret-id "$secret" --query SecretString --output text |
-  python3 -I "$here/lib/document.py" set "password=@$work/password" >"$work/secret"
+  python3 -IS "$here/lib/document.py" set "password=@$work/password" >"$work/secret"
 aws secretsmanager put-secret-value --secret-id "$secret" --secret-string "file://$work/secret" >/dev/null
 
 command=$(aws ssm send-command --instance-ids "$instance" --document-name AWS-RunShellScript \

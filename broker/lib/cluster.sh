@@ -55,5 +55,5 @@ in_cluster() {
 }
 
 change() {
-  python3 -I "$here/lib/document.py" set "$@"
+  python3 -IS "$here/lib/document.py" set "$@"
 }

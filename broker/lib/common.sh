@@ -73,7 +73,7 @@ patiently() {
 
 # json FIELD: that field of the JSON object on standard input; nothing if it is not there.
 json() {
-  python3 -I "$here/lib/document.py" get "$1"
+  python3 -IS "$here/lib/document.py" get "$1"
 }
 
 # Whether a file that should be there whole or not at all must be written: `put_file PATH` takes its content from standard input.

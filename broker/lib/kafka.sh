@@ -119,16 +119,25 @@ start_kafka() {
   patiently 600 "Kafka to answer" answers
 }
 
-# kafka_command CLASS ARGUMENT...: each runs for a second, and compiling it well would take longer.
+# kafka_command CLASS ARGUMENT...
 kafka_command() {
+  (become_kafka_command "$@")
+}
+
+# The same in the place of this shell, so that what is started in the background can be ended. Each command runs for a second:
+# compiling it well would take longer.
+become_kafka_command() {
   local class=$1
   shift
   case $class in
     StorageTool) class=kafka.tools.$class ;;
     ConfigCommand) class=kafka.admin.$class ;;
+    ConsoleConsumer) class=org.apache.kafka.tools.consumer.$class ;;
+    ConsumerGroupCommand) class=org.apache.kafka.tools.consumer.group.$class ;;
+    ReassignPartitionsCommand) class=org.apache.kafka.tools.reassign.$class ;;
     *) class=org.apache.kafka.tools.$class ;;
   esac
-  java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto "-Dlog4j2.configurationFile=$here/log4j2-commands.properties" \
+  exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto "-Dlog4j2.configurationFile=$here/log4j2-commands.properties" \
     -cp "$root/opt/kafka/libs/*" "$class" "$@"
 }
 

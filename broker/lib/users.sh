@@ -50,8 +50,8 @@ login_of() {
   version=${answer%%$'\t'*}
   secret=${answer#*$'\t'}
   [[ $(json username <<<"$secret") == "$user" ]] || fail "the secret ${!name} is not of the user $user"
-  python3 -I "$here/lib/document.py" client "$bootstrap_name:$client_port" "$tls/ca.pem" <<<"$secret" | put_file "$run/$user.properties"
-  python3 -I "$here/lib/document.py" scram <<<"$secret" | put_file "$run/$user.scram"
+  python3 -IS "$here/lib/document.py" client "$bootstrap_name:$client_port" "$tls/ca.pem" <<<"$secret" | put_file "$run/$user.properties"
+  python3 -IS "$here/lib/document.py" scram <<<"$secret" | put_file "$run/$user.scram"
 }
 
 # A record goes through Kafka, by the name, the certificate and the passwords that the functions use. Its topic is another one: in
@@ -59,9 +59,10 @@ login_of() {
 probe() {
   local token consumer
   token=$(openssl rand -hex 16)
+  : >"$run/probe"
   kafka_command ConsoleProducer --bootstrap-server "$bootstrap_name:$client_port" --command-config "$run/producer.properties" \
     --topic "$probe_topic" --command-property acks=all --sync <<<"$token" >/dev/null
-  kafka_command ConsoleConsumer --bootstrap-server "$bootstrap_name:$client_port" --command-config "$run/consumer.properties" \
+  become_kafka_command ConsoleConsumer --bootstrap-server "$bootstrap_name:$client_port" --command-config "$run/consumer.properties" \
     --topic "$probe_topic" --group "$probe_topic" --from-beginning >"$run/probe" &
   consumer=$!
   patiently 60 "the record" came_back "$token" "$consumer"

@@ -3,6 +3,8 @@
 Each machine of the tests has a folder of commands. Those of this file stand there under their own names, beside links to the real
 bash, openssl, tar and so on; no other command can be found. They record how they were called, keep what they change in the world's
 folder as the real ones would in AWS, and can cut the power right after a change.
+
+A boot calls sixty of them, so modules that are slow to load are imported where they are used.
 """
 
 from __future__ import annotations
@@ -12,13 +14,10 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import struct
-import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -30,6 +29,11 @@ BIN = Path(os.environ.get("TEST_BIN", "/nonexistent"))
 PRETENDS_KAFKA = os.environ.get("TEST_PRETENDS_KAFKA") == "yes"
 
 Json = dict[str, Any]
+
+
+def random_name() -> str:
+    """32 hexadecimal digits."""
+    return os.urandom(16).hex()
 
 
 class Refused(Exception):
@@ -76,6 +80,8 @@ def changed(what: str) -> None:
 
 def aws(arguments: list[str]) -> str:
     """The AWS command line, with what the scripts call of it."""
+    import shutil
+
     service, operation = arguments[:2]
     if service == "s3":
         shutil.copy(WORLD / "buckets" / arguments[-2].removeprefix("s3://"), arguments[-1])
@@ -156,7 +162,7 @@ def get_secret(options: dict[str, str]) -> Json:
 def put_secret(options: dict[str, str]) -> Json:
     """A token names a version: the same again is the same version, another content under it is refused."""
     text = Path(options["--secret-string"].removeprefix("file://")).read_text(encoding="utf-8").rstrip("\n")
-    token = options.get("--client-request-token", str(uuid.uuid4()))
+    token = options.get("--client-request-token", random_name())
     if not 32 <= len(token) <= 64:
         raise Refused("InvalidParameterException", "PutSecretValue")
     with world() as state:
@@ -179,6 +185,8 @@ def put_metrics(options: dict[str, str]) -> Json:
 
 def send_command(options: dict[str, str]) -> Json:
     """Runs the command on the machine, as SSM's agent would."""
+    import subprocess
+
     commands = json.loads(options["--parameters"].removeprefix("commands="))
     with world() as state:
         environment = state["machines"][options["--instance-ids"]]
@@ -195,7 +203,7 @@ OPERATIONS: dict[tuple[str, str], Callable[[dict[str, str]], Json]] = {
     ("ec2", "attach-network-interface"): attach_interface,
     ("secretsmanager", "get-secret-value"): get_secret,
     ("secretsmanager", "put-secret-value"): put_secret,
-    ("secretsmanager", "get-random-password"): lambda _: {"RandomPassword": uuid.uuid4().hex + "Aa"},
+    ("secretsmanager", "get-random-password"): lambda _: {"RandomPassword": random_name() + "Aa"},
     ("cloudwatch", "put-metric-data"): put_metrics,
     ("ssm", "send-command"): send_command,
 }
@@ -240,12 +248,14 @@ def useradd(arguments: list[str]) -> str:
 
 def superblock() -> bytes:
     """An XFS superblock that blkid believes, of a file system with nothing in it."""
-    first = (b"XFSB", 4096, 65536, 0, 0, uuid.uuid4().bytes, 32768, 128, 129, 130, 1, 16384, 4, 0, 1000, 0xB4A5, 512, 512, 8, b"")
+    first = (b"XFSB", 4096, 65536, 0, 0, os.urandom(16), 32768, 128, 129, 130, 1, 16384, 4, 0, 1000, 0xB4A5, 512, 512, 8, b"")
     return struct.pack(">4sIQQQ16sQQQQIIIIIHHHH12s", *first) + struct.pack(">8B", 12, 9, 9, 3, 14, 0, 0, 25)
 
 
 def mkfs(arguments: list[str]) -> str:
     """A new file system has no files: what was on the volume is gone."""
+    import shutil
+
     device = Path(arguments[-1]).resolve()
     files = device.parent / "files"
     shutil.rmtree(files, ignore_errors=True)
@@ -264,6 +274,8 @@ def mkfs(arguments: list[str]) -> str:
 
 def mount(arguments: list[str]) -> str:
     """A link to the volume's files stands for the mount."""
+    import subprocess
+
     device, place = Path(arguments[-2]).resolve(), Path(arguments[-1])
     subprocess.run(["blkid", "--probe", "--match-types", "xfs", device], check=True, stdout=subprocess.DEVNULL)
     place.rmdir()
@@ -305,6 +317,8 @@ def systemctl(arguments: list[str]) -> str:
 
 
 def start_kafka() -> None:
+    import subprocess
+
     unit = (ROOT / "etc/systemd/system/kafka.service").read_text(encoding="utf-8")
 
     def setting(name: str) -> str:
@@ -324,7 +338,7 @@ def start_kafka() -> None:
     environment = {**os.environ, **settings}
     environment["JAVA_TOOL_OPTIONS"] += " -XX:TieredStopAtLevel=1"
     with open(ROOT / "kafka.log", "ab") as log:
-        process = subprocess.Popen(  # pylint: disable=consider-using-with
+        process = subprocess.Popen(
             [str(BIN / Path(program).name), *rest], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     pid_file.write_text(str(process.pid), encoding="utf-8")
@@ -350,6 +364,8 @@ def stop_kafka(root: Path, with_signal: int = signal.SIGTERM) -> None:
 
 def java(arguments: list[str]) -> str:
     """Java, recorded; or what Kafka's commands would leave behind."""
+    import shutil
+
     if not PRETENDS_KAFKA:
         real = shutil.which("java", path=os.environ["TEST_REAL_PATH"])
         os.execv(str(real), ["java", *arguments])
@@ -360,7 +376,7 @@ def java(arguments: list[str]) -> str:
 
 def storage_tool(arguments: list[str]) -> str:
     if arguments[0] == "random-uuid":
-        return uuid.uuid4().hex[:22] + "\n"
+        return random_name()[:22] + "\n"
     place = Path(os.environ["BROKER_DATA"])
     place.mkdir()
     changed("half of format")
@@ -413,6 +429,8 @@ KAFKA_COMMANDS: dict[str, Callable[[list[str]], str]] = {
 
 def openssl(arguments: list[str]) -> str:
     """The real one, but for connections to a Kafka that is not there."""
+    import shutil
+
     if arguments[0] == "s_client":
         if not (ROOT / "kafka.pid").exists():
             sys.exit(1)
