@@ -36,6 +36,7 @@ EVERYTHING_ON = {
     "KafkaArchiveS3Uri": "s3://archive/kafka.tgz",
     "MonthlyBudget": "100",
     "QuoteApiKeySecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf",
+    "RemoveCompactedAfter": "7d",
     "ReserveConcurrency": "on",
     "SymbolsS3Uri": "s3://lists/symbols.txt",
 }
