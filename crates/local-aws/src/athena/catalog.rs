@@ -2,29 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::datatypes::FieldRef;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 
 use super::CATALOG;
+use super::information_schema::{self, InformationSchema};
+use super::scan::ScannedBytes;
 use super::table::LakeTable;
 use crate::glue::Glue;
-
-/// The bytes that a query's scans are about to read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ScannedBytes(Arc<AtomicU64>);
-
-impl ScannedBytes {
-    pub(super) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// All that a query can see. Made for one query; looks into the catalog as it is when a name is looked up.
 #[derive(Clone)]
@@ -32,11 +20,17 @@ pub(super) struct LakeCatalog {
     glue: Glue,
     s3_root: PathBuf,
     scanned: ScannedBytes,
+    hidden: Vec<FieldRef>,
 }
 
 impl LakeCatalog {
     pub(super) fn new(glue: Glue, s3_root: PathBuf, scanned: ScannedBytes) -> Self {
-        Self { glue, s3_root, scanned }
+        Self { glue, s3_root, scanned, hidden: Vec::new() }
+    }
+
+    /// Every table also has these columns, of [`super::hidden`].
+    pub(super) fn with_hidden(self, hidden: Vec<FieldRef>) -> Self {
+        Self { hidden, ..self }
     }
 }
 
@@ -63,11 +57,16 @@ impl CatalogProviderList for LakeCatalog {
 
 impl CatalogProvider for LakeCatalog {
     fn schema_names(&self) -> Vec<String> {
-        self.glue.read(|catalog| catalog.database_names())
+        let mut names = self.glue.read(|catalog| catalog.database_names());
+        names.push(information_schema::NAME.to_owned());
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let database = name.to_lowercase();
+        if database == information_schema::NAME {
+            return Some(Arc::new(InformationSchema::new(self.glue.clone())));
+        }
         self.glue.read(|catalog| catalog.table_names(&database))?;
         Some(Arc::new(LakeDatabase { catalog: self.clone(), database }))
     }
@@ -87,10 +86,10 @@ impl SchemaProvider for LakeDatabase {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let LakeCatalog { glue, s3_root, scanned } = &self.catalog;
+        let LakeCatalog { glue, s3_root, scanned, hidden } = &self.catalog;
         let table = glue.read(|catalog| catalog.find_table(&self.database, &name.to_lowercase()).cloned());
         let Some(table) = table else { return Ok(None) };
-        let provider = LakeTable::new(&table, s3_root.clone(), scanned.clone())?;
+        let provider = LakeTable::new(&table, s3_root.clone(), scanned.clone(), hidden)?;
         Ok(Some(Arc::new(provider)))
     }
 

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ColumnInfo {
     pub(super) name: String,
-    type_name: &'static str,
-    precision: u32,
-    scale: u32,
+    /// Athena's name of the type, without its arguments.
+    pub(super) type_name: &'static str,
+    pub(super) precision: u32,
+    pub(super) scale: u32,
 }
 
 impl ColumnInfo {
@@ -24,6 +25,17 @@ impl ColumnInfo {
         Self { name: name.to_owned(), type_name, precision, scale }
     }
 
+    /// A column of numbers, as a statement that writes answers.
+    pub(super) fn bigint(name: &str) -> Self {
+        let (type_name, precision, scale) = describe(&DataType::Int64);
+        Self { name: name.to_owned(), type_name, precision, scale }
+    }
+
+    /// Whether upper and lower case differ in it.
+    pub(super) fn is_case_sensitive(&self) -> bool {
+        matches!(self.type_name, "varchar" | "char")
+    }
+
     pub(super) fn to_api(&self) -> Value {
         json!({
             "CatalogName": "hive",
@@ -35,7 +47,7 @@ impl ColumnInfo {
             "Precision": self.precision,
             "Scale": self.scale,
             "Nullable": "UNKNOWN",
-            "CaseSensitive": matches!(self.type_name, "varchar" | "char"),
+            "CaseSensitive": self.is_case_sensitive(),
         })
     }
 }

@@ -12,6 +12,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::SessionConfig;
 
+use super::operators::Operators;
 use super::{CATALOG, functions};
 
 /// The S3 folder's name among DataFusion's object stores. Its paths are `<bucket>/<key>`.
@@ -36,10 +37,8 @@ impl Engine {
     /// A session for one query. No file format and no table factory is registered, so that nothing but the catalog's
     /// tables can be read, and nothing written, even if a statement got past [`super::statement`].
     pub(super) fn session(&self, catalogs: Arc<dyn CatalogProviderList>, database: &str) -> Result<SessionState> {
-        let mut config = SessionConfig::new()
-            .with_default_catalog_and_schema(CATALOG, database)
-            .with_create_default_catalog_and_schema(false)
-            .with_information_schema(true);
+        let mut config =
+            SessionConfig::new().with_default_catalog_and_schema(CATALOG, database).with_create_default_catalog_and_schema(false);
         let options = config.options_mut();
         options.sql_parser.collect_spans = true;
         options.sql_parser.map_string_types_to_utf8view = false;
@@ -51,6 +50,7 @@ impl Engine {
         let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.environment))
+            .with_expr_planners(vec![Arc::new(Operators::default())])
             .with_default_features()
             .with_file_formats(Vec::new())
             .with_table_factories(HashMap::new())

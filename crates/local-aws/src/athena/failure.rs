@@ -3,9 +3,15 @@
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+use parquet::errors::ParquetError;
 use s3s::S3Error;
 
+use super::scan::LimitExceeded;
+use super::sql::{PropertyError, WrongCount};
 use super::statement::Position;
+use crate::protocol::ApiError;
+use crate::s3::LocationError;
 
 /// Why a query failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +19,30 @@ pub(super) enum Failure {
     /// A statement that the local Athena does not run.
     #[error("NOT_SUPPORTED: {0}")]
     Refused(String),
-    /// What SHOW or DESCRIBE names does not exist.
+    /// What Athena says in these words.
     #[error("{0}")]
-    NotFound(String),
+    Plain(String),
+    /// Not a statement.
+    #[error("{}", syntax(&.0.to_string()))]
+    Syntax(#[from] ParserError),
+    /// A property of the statement.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+    /// Too many or too few values for question marks.
+    #[error("INVALID_PARAMETER_USAGE: line 1:1: {0}")]
+    Parameters(#[from] WrongCount),
+    /// The work group's limit. Athena calls such a query cancelled.
+    #[error(transparent)]
+    ScanLimit(#[from] LimitExceeded),
+    /// The catalog's answer to a change.
+    #[error("FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. {}(message:{})", .0.kind(), .0.message())]
+    Catalog(#[from] ApiError),
+    /// No place in S3.
+    #[error("INVALID_LOCATION: {0}")]
+    Location(#[from] LocationError),
+    /// A file that cannot be written.
+    #[error("HIVE_WRITER_DATA_ERROR: {0}")]
+    Parquet(#[from] ParquetError),
     /// The engine's own.
     #[error("{}", describe(.0, .1))]
     Engine(#[source] Box<DataFusionError>, Vec<(String, Position)>),
@@ -56,7 +83,11 @@ fn describe(error: &DataFusionError, tables: &[(String, Position)]) -> String {
         DataFusionError::SQL(error, _) => syntax(&error.to_string()),
         DataFusionError::SchemaError(error, _) => match error.as_ref() {
             SchemaError::FieldNotFound { field, .. } => {
-                format!("COLUMN_NOT_FOUND: {}Column '{}' cannot be resolved", at(place), field.flat_name())
+                format!(
+                    "COLUMN_NOT_FOUND: {}Column '{}' cannot be resolved or requester is not authorized to access requested resources",
+                    at(place),
+                    field.flat_name()
+                )
             }
             SchemaError::AmbiguousReference { field } => {
                 format!("AMBIGUOUS_NAME: {}Column '{}' is ambiguous", at(place), field.flat_name())
@@ -80,6 +111,12 @@ fn describe(error: &DataFusionError, tables: &[(String, Position)]) -> String {
         DataFusionError::NotImplemented(text) => format!("NOT_SUPPORTED: {}{}", at(place), first_line(text)),
         other => format!("{}{}", at(place), first_line(&other.strip_backtrace())),
     }
+}
+
+/// What is wrong with a text that is no statement, in the words of StartQueryExecution's refusal.
+pub(super) fn refusal(error: &ParserError) -> String {
+    let text = syntax(&error.to_string());
+    text.strip_prefix("SYNTAX_ERROR: ").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The parser puts the place behind its text: `Expected: …, found: x at Line: 1, Column: 8`.

@@ -2,11 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::{Athena, CATALOG, INVALID_REQUEST};
+use super::{Athena, CATALOG, INVALID_REQUEST, pattern};
 use crate::glue::{Column, Table};
-use crate::protocol::{ApiError, ApiResult, Input, page};
+use crate::protocol::{ACCOUNT_ID, ApiError, ApiResult, Input, page};
+
+/// The catalog's name as the API writes it.
+const CATALOG_NAME: &str = "AwsDataCatalog";
 
 impl Athena {
+    pub(super) fn list_data_catalogs(&self, input: &Input) -> ApiResult {
+        let catalogs = [json!({ "CatalogName": CATALOG_NAME, "Type": "GLUE" })];
+        let (catalogs, token) = page(&catalogs, input, 50)?;
+        Ok(json!({ "DataCatalogsSummary": catalogs, "NextToken": token }))
+    }
+
+    pub(super) fn get_data_catalog(&self, input: &Input) -> ApiResult {
+        check(input.string("Name")?)?;
+        Ok(json!({ "DataCatalog": { "Name": CATALOG_NAME, "Type": "GLUE", "Parameters": { "catalog-id": ACCOUNT_ID } } }))
+    }
+
+    pub(super) fn get_database(&self, input: &Input) -> ApiResult {
+        check_catalog(input)?;
+        let name = input.string("DatabaseName")?.to_lowercase();
+        match self.inner.glue.read(|catalog| catalog.table_names(&name)) {
+            Some(_) => Ok(json!({ "Database": { "Name": name } })),
+            None => Err(not_found("Database", &name)),
+        }
+    }
+
     pub(super) fn list_databases(&self, input: &Input) -> ApiResult {
         check_catalog(input)?;
         let databases: Vec<Value> =
@@ -18,10 +41,11 @@ impl Athena {
     pub(super) fn list_table_metadata(&self, input: &Input) -> ApiResult {
         check_catalog(input)?;
         let database = input.string("DatabaseName")?.to_lowercase();
-        input.refuse("Expression")?;
+        let expression = input.optional_string("Expression")?;
         let tables: Vec<Value> = self.inner.glue.read(|catalog| {
             let names = catalog.table_names(&database).ok_or_else(|| not_found("Database", &database))?;
-            let tables = names.iter().filter_map(|name| Some(table_metadata(name, catalog.find_table(&database, name)?)));
+            let names = names.iter().filter(|name| expression.is_none_or(|expression| pattern::matches(expression, name)));
+            let tables = names.filter_map(|name| Some(table_metadata(name, catalog.find_table(&database, name)?)));
             Ok::<_, ApiError>(tables.collect())
         })?;
         let (tables, token) = page(&tables, input, 50)?;
@@ -39,7 +63,10 @@ impl Athena {
 }
 
 fn check_catalog(input: &Input) -> Result<(), ApiError> {
-    let name = input.string("CatalogName")?;
+    check(input.string("CatalogName")?)
+}
+
+fn check(name: &str) -> Result<(), ApiError> {
     if name.eq_ignore_ascii_case(CATALOG) { Ok(()) } else { Err(not_found("Catalog", name)) }
 }
 

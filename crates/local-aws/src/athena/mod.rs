@@ -8,20 +8,36 @@ mod catalog;
 mod columns;
 mod csv;
 mod engine;
+mod execution;
 mod executions;
 mod failure;
 mod functions;
+mod hidden;
+mod information_schema;
 mod metadata;
 mod named_queries;
+mod objects;
+mod operations;
+mod operators;
+mod partitions;
+mod pattern;
+mod prepared;
 mod pruning;
 mod query;
+mod result_metadata;
 mod results;
 mod rewrite;
+mod running;
+mod scan;
+mod select;
 mod show;
+mod show_create;
+mod sql;
 mod statement;
 mod table;
 mod text;
 mod workgroups;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +50,7 @@ pub use named_queries::NamedQuery;
 pub use workgroups::WorkGroup;
 
 use crate::glue::Glue;
-use crate::protocol::{ApiError, ApiResult, Input};
+use crate::protocol::{ApiError, ApiResult, Input, now};
 use crate::s3::{LocationError, Store};
 use executions::Executions;
 
@@ -101,6 +117,9 @@ struct Inner {
     slots: Arc<Semaphore>,
     work_groups: BTreeMap<String, WorkGroup>,
     named_queries: Vec<NamedQuery>,
+    prepared: prepared::PreparedStatements,
+    /// Seconds since 1970.
+    started: f64,
     /// Where results are written before they become objects.
     folder: PathBuf,
 }
@@ -127,6 +146,8 @@ impl Athena {
             slots: Arc::new(Semaphore::new(CONCURRENT_QUERIES)),
             work_groups,
             named_queries: seed.named_queries,
+            prepared: prepared::PreparedStatements::open(folder)?,
+            started: now(),
             folder: folder.to_owned(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -147,6 +168,16 @@ impl Athena {
             "GetNamedQuery" => self.get_named_query(&input),
             "ListNamedQueries" => self.list_named_queries(&input),
             "BatchGetNamedQuery" => self.batch_get_named_query(&input),
+            "ListEngineVersions" => self.list_engine_versions(&input),
+            "CreatePreparedStatement" => self.create_prepared_statement(&input),
+            "UpdatePreparedStatement" => self.update_prepared_statement(&input),
+            "DeletePreparedStatement" => self.delete_prepared_statement(&input),
+            "GetPreparedStatement" => self.get_prepared_statement(&input),
+            "BatchGetPreparedStatement" => self.batch_get_prepared_statement(&input),
+            "ListPreparedStatements" => self.list_prepared_statements(&input),
+            "ListDataCatalogs" => self.list_data_catalogs(&input),
+            "GetDataCatalog" => self.get_data_catalog(&input),
+            "GetDatabase" => self.get_database(&input),
             "ListDatabases" => self.list_databases(&input),
             "ListTableMetadata" => self.list_table_metadata(&input),
             "GetTableMetadata" => self.get_table_metadata(&input),

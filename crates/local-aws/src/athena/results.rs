@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::executions::State;
-use super::query::Rows;
+use super::execution::State;
+use super::running::Rows;
 use super::{Athena, csv};
 use crate::protocol::{ApiError, ApiResult, Input, page};
 
@@ -41,7 +41,7 @@ impl Athena {
                     (rows.to_vec(), token)
                 }
                 Rows::Object(key) => {
-                    let path = self.inner.store.root().join(execution.output().bucket()).join(key);
+                    let path = self.inner.store.root().join(execution.request.output.bucket()).join(key);
                     let offset = match input.optional_string("NextToken")? {
                         None => 0,
                         Some(token) => token.parse().map_err(|_| input.invalid(format!("NextToken {token:?} was not given out here.")))?,
@@ -51,7 +51,7 @@ impl Athena {
             };
             let columns: Vec<Value> = execution.columns().iter().map(super::columns::ColumnInfo::to_api).collect();
             Ok(json!({
-                "UpdateCount": 0,
+                "UpdateCount": finished.written,
                 "ResultSet": {
                     "Rows": rows.iter().map(|row| row_to_api(row)).collect::<Vec<_>>(),
                     "ResultSetMetadata": { "ColumnInfo": columns },

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{Session, TableProvider};
@@ -23,26 +23,29 @@ use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
-use super::catalog::ScannedBytes;
 use super::engine::store_url;
+use super::hidden;
 use super::pruning::{self, PartitionFolder};
+use super::scan::{CountingReaders, ScannedBytes};
 use crate::glue::{Column, Table, arrow_type};
 use crate::s3::{S3Location, StoredFile, visible_files};
 
 /// A table as the catalog had it when the query was planned.
 #[derive(Debug)]
 pub(super) struct LakeTable {
-    /// The files' columns, then the partition keys.
+    /// The files' columns, then the partition keys, then the hidden columns.
     schema: TableSchema,
+    /// How many of the columns behind the files' are partition keys.
+    keys: usize,
     partitions: Vec<PartitionFolder>,
     s3_root: PathBuf,
     scanned: ScannedBytes,
 }
 
 impl LakeTable {
-    pub(super) fn new(table: &Table, s3_root: PathBuf, scanned: ScannedBytes) -> Result<Self> {
+    pub(super) fn new(table: &Table, s3_root: PathBuf, scanned: ScannedBytes, hidden: &[FieldRef]) -> Result<Self> {
         let file_fields = fields(&table.columns())?;
-        let key_fields = fields(&table.partition_keys())?;
+        let mut key_fields = fields(&table.partition_keys())?;
         let partitions = if key_fields.is_empty() {
             vec![PartitionFolder { values: Vec::new(), location: location(table.location())? }]
         } else {
@@ -55,33 +58,41 @@ impl LakeTable {
                 })
                 .collect::<Result<_>>()?
         };
+        let keys = key_fields.len();
+        key_fields.extend(hidden.iter().cloned());
         let schema = TableSchema::builder(Arc::new(Schema::new(file_fields))).with_table_partition_cols(key_fields).build();
-        Ok(Self { schema, partitions, s3_root, scanned })
+        Ok(Self { schema, keys, partitions, s3_root, scanned })
+    }
+
+    /// The partition keys and the hidden columns: what all rows of a file have in common.
+    fn file_columns(&self) -> (&[FieldRef], &[FieldRef]) {
+        let columns: &[FieldRef] = self.schema.table_partition_cols();
+        columns.split_at_checked(self.keys).unwrap_or((columns, &[]))
     }
 
     fn key_names(&self) -> Vec<&str> {
-        self.schema.table_partition_cols().iter().map(|key| key.name().as_str()).collect()
+        self.file_columns().0.iter().map(|key| key.name().as_str()).collect()
     }
 
     /// The files of the partitions that the filters leave.
     async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
         let names = self.key_names();
         let on_keys: Vec<Expr> = filters.iter().filter(|filter| prunes(&names, filter)).cloned().collect();
-        let kept = pruning::keep(state, self.schema.table_partition_cols(), &self.partitions, on_keys)?;
+        let (keys, hidden) = self.file_columns();
+        let kept = pruning::keep(state, &Fields::from(keys), &self.partitions, on_keys)?;
+        let hidden = hidden.to_vec();
         let s3_root = self.s3_root.clone();
         let listed = tokio::task::spawn_blocking(move || {
             let mut files = Vec::new();
             for folder in kept {
                 // Trino passes over empty files.
                 for file in visible_files(&s3_root, &folder.location)?.into_iter().filter(|file| file.size > 0) {
-                    files.push(partitioned_file(&folder, file)?);
+                    files.push(partitioned_file(&folder, file, &hidden)?);
                 }
             }
             Ok::<_, DataFusionError>(files)
         });
-        let files = listed.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
-        self.scanned.add(files.iter().map(|file| file.object_meta.size).sum());
-        Ok(files)
+        listed.await.map_err(|error| DataFusionError::External(Box::new(error)))?
     }
 }
 
@@ -120,13 +131,14 @@ impl TableProvider for LakeTable {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let environment = state.runtime_env();
-        let reader = CachedParquetFileReaderFactory::new(
+        let readers = CachedParquetFileReaderFactory::new(
             environment.object_store(store_url()?)?,
             environment.cache_manager.get_file_metadata_cache(),
         );
+        let readers = CountingReaders::new(readers, self.scanned.clone());
         let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         let source =
-            ParquetSource::new(self.schema.clone()).with_table_parquet_options(options).with_parquet_file_reader_factory(Arc::new(reader));
+            ParquetSource::new(self.schema.clone()).with_table_parquet_options(options).with_parquet_file_reader_factory(Arc::new(readers));
         // A limit counts rows before a filter that the scan only helps with.
         let names = self.key_names();
         let limit = limit.filter(|_| filters.iter().all(|filter| prunes(&names, filter)));
@@ -164,7 +176,8 @@ fn location(text: Option<&str>) -> Result<S3Location> {
     text.unwrap_or_default().parse().map_err(|error| DataFusionError::External(Box::new(error)))
 }
 
-fn partitioned_file(folder: &PartitionFolder, file: StoredFile) -> Result<PartitionedFile> {
+fn partitioned_file(folder: &PartitionFolder, file: StoredFile, hidden: &[FieldRef]) -> Result<PartitionedFile> {
+    let hidden: Vec<ScalarValue> = hidden.iter().map(|column| hidden::value(column.name(), &folder.location, &file)).collect();
     let location = ObjectPath::parse(format!("{}/{}", folder.location.bucket(), file.key))
         .map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut partitioned = PartitionedFile::new_from_meta(ObjectMeta {
@@ -174,6 +187,6 @@ fn partitioned_file(folder: &PartitionFolder, file: StoredFile) -> Result<Partit
         e_tag: None,
         version: None,
     });
-    partitioned.partition_values.clone_from(&folder.values);
+    partitioned.partition_values = folder.values.iter().cloned().chain(hidden).collect();
     Ok(partitioned)
 }

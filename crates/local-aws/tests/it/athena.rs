@@ -17,7 +17,12 @@ type Cells = Vec<Vec<Option<String>>>;
 fn configure(config: &mut GatewayConfig) {
     seed(config);
     config.buckets.push("results".to_owned());
-    config.athena.work_groups = vec![WorkGroup { name: GROUP.to_owned(), output_location: Some("s3://results/queries/".to_owned()) }];
+    config.athena.work_groups = vec![WorkGroup {
+        name: GROUP.to_owned(),
+        output_location: Some("s3://results/queries/".to_owned()),
+        enforced: true,
+        bytes_scanned_cutoff: None,
+    }];
     config.athena.named_queries = vec![NamedQuery {
         name: "latest".to_owned(),
         description: None,

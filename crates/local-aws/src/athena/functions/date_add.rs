@@ -8,83 +8,67 @@ use arrow::datatypes::{DataType, Int64Type};
 use chrono::{Months, NaiveDateTime, TimeDelta};
 use datafusion::common::{exec_datafusion_err, internal_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
 use super::instants;
+use super::scalar::Scalar;
 use super::unit::Unit;
 
 const NAME: &str = "date_add";
 
-/// See the module.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct DateAdd {
-    signature: Signature,
+/// The function.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(Scalar { name: NAME, takes, returns, body })
 }
 
-impl Default for DateAdd {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [_, _, DataType::Date32] => Ok(vec![DataType::Utf8, DataType::Int64, DataType::Date32]),
+        [_, _, value] => Ok(vec![DataType::Utf8, DataType::Int64, instants::coerced(NAME, value)?]),
+        _ => plan_err!("{NAME} takes a unit, a number and a timestamp"),
     }
 }
 
-impl ScalarUDFImpl for DateAdd {
-    fn name(&self) -> &str {
-        NAME
+fn returns(args: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    match args.arg_fields {
+        [_, _, value] => Ok(value.data_type().clone()),
+        _ => plan_err!("{NAME} takes a unit, a number and a timestamp"),
     }
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match arguments {
-            [_, _, DataType::Date32] => Ok(vec![DataType::Utf8, DataType::Int64, DataType::Date32]),
-            [_, _, value] => Ok(vec![DataType::Utf8, DataType::Int64, instants::coerced(NAME, value)?]),
-            _ => plan_err!("{NAME} takes a unit, a number and a timestamp"),
+fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let [unit, count, value] = args.args.as_slice() else { return internal_err!("{NAME} takes three arguments") };
+    let unit: Unit = instants::literal(NAME, Some(unit))?.parse()?;
+    let returned = value.data_type();
+    let zone = instants::zone(&returned)?;
+    let counts = count.to_array(args.number_rows)?;
+    let counts = counts.as_primitive::<Int64Type>();
+    let value = value.cast_to(&instants::coerced(NAME, &returned)?, None)?;
+    let values = instants::array(&value, args.number_rows)?;
+    let later = (0..args.number_rows).map(|row| {
+        if counts.is_null(row) || values.is_null(row) {
+            return Ok(None);
         }
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        match arguments {
-            [_, _, value] => Ok(value.clone()),
-            _ => plan_err!("{NAME} takes a unit, a number and a timestamp"),
-        }
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [unit, count, value] = args.args.as_slice() else { return internal_err!("{NAME} takes three arguments") };
-        let unit: Unit = instants::literal(NAME, Some(unit))?.parse()?;
-        let returned = value.data_type();
-        let zone = instants::zone(&returned)?;
-        let counts = count.to_array(args.number_rows)?;
-        let counts = counts.as_primitive::<Int64Type>();
-        let value = value.cast_to(&instants::coerced(NAME, &returned)?, None)?;
-        let values = instants::array(&value, args.number_rows)?;
-        let later = (0..args.number_rows).map(|row| {
-            if counts.is_null(row) || values.is_null(row) {
-                return Ok(None);
+        let (count, value) = (counts.value(row), values.value(row));
+        match unit {
+            Unit::Fixed(millis) => Ok(Some(value.saturating_add(count.saturating_mul(millis)))),
+            Unit::Days(days) => {
+                let wall_clock = instants::wall_clock(value, zone)?;
+                let later = TimeDelta::try_days(count.saturating_mul(days)).and_then(|days| wall_clock.checked_add_signed(days));
+                Ok(Some(instants::instant(in_range(later)?, zone)?))
             }
-            let (count, value) = (counts.value(row), values.value(row));
-            match unit {
-                Unit::Fixed(millis) => Ok(Some(value.saturating_add(count.saturating_mul(millis)))),
-                Unit::Days(days) => {
-                    let wall_clock = instants::wall_clock(value, zone)?;
-                    let later = TimeDelta::try_days(count.saturating_mul(days)).and_then(|days| wall_clock.checked_add_signed(days));
-                    Ok(Some(instants::instant(in_range(later)?, zone)?))
-                }
-                Unit::Months(months) => {
-                    let wall_clock = instants::wall_clock(value, zone)?;
-                    let later = add_months(wall_clock, count.saturating_mul(months));
-                    Ok(Some(instants::instant(in_range(later)?, zone)?))
-                }
+            Unit::Months(months) => {
+                let wall_clock = instants::wall_clock(value, zone)?;
+                let later = add_months(wall_clock, count.saturating_mul(months));
+                Ok(Some(instants::instant(in_range(later)?, zone)?))
             }
-        });
-        let later = later.collect::<Result<TimestampMillisecondArray>>()?;
-        if returned == DataType::Date32 {
-            return Ok(ColumnarValue::Array(cast(&(Arc::new(later) as Arc<dyn Array>), &DataType::Date32)?));
         }
-        instants::returned(later, &returned)
+    });
+    let later = later.collect::<Result<TimestampMillisecondArray>>()?;
+    if returned == DataType::Date32 {
+        return Ok(ColumnarValue::Array(cast(&(Arc::new(later) as Arc<dyn Array>), &DataType::Date32)?));
     }
+    instants::returned(later, &returned)
 }
 
 fn add_months(from: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {

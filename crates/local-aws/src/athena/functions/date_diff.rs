@@ -7,68 +7,52 @@ use arrow::datatypes::DataType;
 use chrono::{Datelike as _, NaiveDateTime};
 use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
 use super::instants;
+use super::scalar::Scalar;
 use super::unit::Unit;
 
 const NAME: &str = "date_diff";
 const DAY: i64 = 86_400_000;
 
-/// See the module.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct DateDiff {
-    signature: Signature,
+/// The function.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(Scalar { name: NAME, takes, returns, body })
 }
 
-impl Default for DateDiff {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [_, from, to] => Ok(vec![DataType::Utf8, instants::coerced(NAME, from)?, instants::coerced(NAME, to)?]),
+        _ => plan_err!("{NAME} takes a unit and two timestamps"),
     }
 }
 
-impl ScalarUDFImpl for DateDiff {
-    fn name(&self) -> &str {
-        NAME
-    }
+fn returns(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    Ok(DataType::Int64)
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match arguments {
-            [_, from, to] => Ok(vec![DataType::Utf8, instants::coerced(NAME, from)?, instants::coerced(NAME, to)?]),
-            _ => plan_err!("{NAME} takes a unit and two timestamps"),
+fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let [unit, from, to] = args.args.as_slice() else { return internal_err!("{NAME} takes three arguments") };
+    let unit: Unit = instants::literal(NAME, Some(unit))?.parse()?;
+    // Calendar units are counted on the first argument's calendar.
+    let zone = instants::zone(&from.data_type())?;
+    let (from, to) = (instants::array(from, args.number_rows)?, instants::array(to, args.number_rows)?);
+    let differences = (0..args.number_rows).map(|row| {
+        if from.is_null(row) || to.is_null(row) {
+            return Ok(None);
         }
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [unit, from, to] = args.args.as_slice() else { return internal_err!("{NAME} takes three arguments") };
-        let unit: Unit = instants::literal(NAME, Some(unit))?.parse()?;
-        // Calendar units are counted on the first argument's calendar.
-        let zone = instants::zone(&from.data_type())?;
-        let (from, to) = (instants::array(from, args.number_rows)?, instants::array(to, args.number_rows)?);
-        let differences = (0..args.number_rows).map(|row| {
-            if from.is_null(row) || to.is_null(row) {
-                return Ok(None);
+        let (from, to) = (from.value(row), to.value(row));
+        Ok(Some(match unit {
+            Unit::Fixed(millis) => (to - from) / millis,
+            Unit::Days(days) => {
+                let (from, to) = (instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?);
+                (to - from).num_milliseconds() / (days * DAY)
             }
-            let (from, to) = (from.value(row), to.value(row));
-            Ok(Some(match unit {
-                Unit::Fixed(millis) => (to - from) / millis,
-                Unit::Days(days) => {
-                    let (from, to) = (instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?);
-                    (to - from).num_milliseconds() / (days * DAY)
-                }
-                Unit::Months(months) => whole_months(instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?) / months,
-            }))
-        });
-        Ok(ColumnarValue::Array(Arc::new(differences.collect::<Result<Int64Array>>()?)))
-    }
+            Unit::Months(months) => whole_months(instants::wall_clock(from, zone)?, instants::wall_clock(to, zone)?) / months,
+        }))
+    });
+    Ok(ColumnarValue::Array(Arc::new(differences.collect::<Result<Int64Array>>()?)))
 }
 
 /// Months that are complete: from 31 January to 28 February is none.

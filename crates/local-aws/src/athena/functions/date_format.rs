@@ -9,57 +9,41 @@ use arrow::datatypes::DataType;
 use chrono::NaiveDateTime;
 use datafusion::common::{exec_datafusion_err, internal_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
 use super::instants;
+use super::scalar::Scalar;
 
 const NAME: &str = "date_format";
 
-/// See the module.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct DateFormat {
-    signature: Signature,
+/// The function.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(Scalar { name: NAME, takes, returns, body })
 }
 
-impl Default for DateFormat {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [value, _] => Ok(vec![instants::coerced(NAME, value)?, DataType::Utf8]),
+        _ => plan_err!("{NAME} takes a timestamp and a format"),
     }
 }
 
-impl ScalarUDFImpl for DateFormat {
-    fn name(&self) -> &str {
-        NAME
-    }
+fn returns(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    Ok(DataType::Utf8)
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match arguments {
-            [value, _] => Ok(vec![instants::coerced(NAME, value)?, DataType::Utf8]),
-            _ => plan_err!("{NAME} takes a timestamp and a format"),
+fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let [value, format] = args.args.as_slice() else { return internal_err!("{NAME} takes two arguments") };
+    let format = chrono_format(&instants::literal(NAME, Some(format))?)?;
+    let zone = instants::zone(&value.data_type())?;
+    let values = instants::array(value, args.number_rows)?;
+    let texts = (0..args.number_rows).map(|row| {
+        if values.is_null(row) {
+            return Ok(None);
         }
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [value, format] = args.args.as_slice() else { return internal_err!("{NAME} takes two arguments") };
-        let format = chrono_format(&instants::literal(NAME, Some(format))?)?;
-        let zone = instants::zone(&value.data_type())?;
-        let values = instants::array(value, args.number_rows)?;
-        let texts = (0..args.number_rows).map(|row| {
-            if values.is_null(row) {
-                return Ok(None);
-            }
-            write(instants::wall_clock(values.value(row), zone)?, &format).map(Some)
-        });
-        Ok(ColumnarValue::Array(Arc::new(texts.collect::<Result<StringArray>>()?)))
-    }
+        write(instants::wall_clock(values.value(row), zone)?, &format).map(Some)
+    });
+    Ok(ColumnarValue::Array(Arc::new(texts.collect::<Result<StringArray>>()?)))
 }
 
 fn write(time: NaiveDateTime, format: &str) -> Result<String> {

@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn halves_are_rounded_away_from_zero() {
         let divide = |dividend, divisor| divide_half_up(i256::from_i128(dividend), divisor).unwrap();
-        for (dividend, divisor, quotient) in [(7, 2, 4), (-7, 2, -4), (7, -2, -4), (-7, -2, 4), (1, 3, 0), (2, 3, 1), (-2, 3, -1), (6, 3, 2)] {
+        for (dividend, divisor, quotient) in
+            [(7, 2, 4), (-7, 2, -4), (7, -2, -4), (-7, -2, 4), (1, 3, 0), (2, 3, 1), (-2, 3, -1), (6, 3, 2)]
+        {
             assert_eq!(divide(dividend, divisor), quotient, "{dividend} / {divisor}");
         }
     }

@@ -4,41 +4,35 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
-use datafusion::common::internal_err;
+use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
-/// See the module.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct FromUnixtime {
-    signature: Signature,
+use super::scalar::Scalar;
+
+const NAME: &str = "from_unixtime";
+
+/// The function.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(Scalar { name: NAME, takes, returns, body })
 }
 
-impl Default for FromUnixtime {
-    fn default() -> Self {
-        Self { signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable) }
+fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [seconds] if seconds.is_numeric() || seconds.is_null() => Ok(vec![DataType::Float64]),
+        _ => plan_err!("{NAME} takes seconds since 1970"),
     }
 }
 
-impl ScalarUDFImpl for FromUnixtime {
-    fn name(&self) -> &str {
-        "from_unixtime"
-    }
+fn returns(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())))
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [seconds] = args.args.as_slice() else { return internal_err!("from_unixtime takes one argument") };
-        let seconds = seconds.to_array(args.number_rows)?;
-        let seconds = seconds.as_primitive::<Float64Type>();
-        let millis: TimestampMillisecondArray =
-            seconds.iter().map(|seconds| seconds.map(|seconds| (seconds * 1000.0).round() as i64)).collect();
-        Ok(ColumnarValue::Array(Arc::new(millis.with_timezone("UTC"))))
-    }
+fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let [seconds] = args.args.as_slice() else { return internal_err!("{NAME} takes one argument") };
+    let seconds = seconds.to_array(args.number_rows)?;
+    let seconds = seconds.as_primitive::<Float64Type>();
+    let millis: TimestampMillisecondArray =
+        seconds.iter().map(|seconds| seconds.map(|seconds| (seconds * 1000.0).round() as i64)).collect();
+    Ok(ColumnarValue::Array(Arc::new(millis.with_timezone("UTC"))))
 }

@@ -5,9 +5,11 @@ mod at_timezone;
 mod date_add;
 mod date_diff;
 mod date_format;
+pub(super) mod divide;
 mod extreme_by;
 mod from_unixtime;
 mod instants;
+mod scalar;
 mod to_unixtime;
 mod unit;
 
@@ -16,17 +18,17 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::AggregateUDF;
 
 /// Adds them to a session, in the place of those of the same name.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     for function in [
-        ScalarUDF::from(at_timezone::AtTimezone::default()),
-        ScalarUDF::from(date_add::DateAdd::default()),
-        ScalarUDF::from(date_diff::DateDiff::default()),
-        ScalarUDF::from(date_format::DateFormat::default()),
-        ScalarUDF::from(from_unixtime::FromUnixtime::default()),
-        ScalarUDF::from(to_unixtime::ToUnixtime::default()),
+        at_timezone::function(),
+        date_add::function(),
+        date_diff::function(),
+        date_format::function(),
+        from_unixtime::function(),
+        to_unixtime::function(),
     ] {
         state.register_udf(Arc::new(function))?;
     }

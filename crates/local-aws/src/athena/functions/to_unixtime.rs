@@ -6,48 +6,32 @@ use arrow::array::Float64Array;
 use arrow::datatypes::DataType;
 use datafusion::common::{internal_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
 use super::instants;
+use super::scalar::Scalar;
 
 const NAME: &str = "to_unixtime";
 
-/// See the module.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct ToUnixtime {
-    signature: Signature,
+/// The function.
+pub(super) fn function() -> ScalarUDF {
+    ScalarUDF::from(Scalar { name: NAME, takes, returns, body })
 }
 
-impl Default for ToUnixtime {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [value] => Ok(vec![instants::coerced(NAME, value)?]),
+        _ => plan_err!("{NAME} takes a timestamp"),
     }
 }
 
-impl ScalarUDFImpl for ToUnixtime {
-    fn name(&self) -> &str {
-        NAME
-    }
+fn returns(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    Ok(DataType::Float64)
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match arguments {
-            [value] => Ok(vec![instants::coerced(NAME, value)?]),
-            _ => plan_err!("{NAME} takes a timestamp"),
-        }
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [value] = args.args.as_slice() else { return internal_err!("{NAME} takes one argument") };
-        let millis = instants::array(value, args.number_rows)?;
-        let seconds: Float64Array = millis.iter().map(|millis| millis.map(|millis| millis as f64 / 1000.0)).collect();
-        Ok(ColumnarValue::Array(Arc::new(seconds)))
-    }
+fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let [value] = args.args.as_slice() else { return internal_err!("{NAME} takes one argument") };
+    let millis = instants::array(value, args.number_rows)?;
+    let seconds: Float64Array = millis.iter().map(|millis| millis.map(|millis| millis as f64 / 1000.0)).collect();
+    Ok(ColumnarValue::Array(Arc::new(seconds)))
 }

@@ -1,0 +1,361 @@
+//! From text to a statement. Queries are sqlparser's; the statements around them are Athena's own.
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Query, SqlOption, Statement as Ast, Value};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::{CreateTableAs, Insert, PartitionSpec, Properties, Statement, TableName, Unload, inner_query_mut};
+use crate::athena::CATALOG;
+
+/// What Athena runs and the local engine leaves to it, by the first word.
+const ELSEWHERE: [&str; 9] = ["CREATE", "DROP", "ALTER", "DELETE", "UPDATE", "MERGE", "OPTIMIZE", "VACUUM", "REFRESH"];
+
+type Parsed<T> = Result<T, ParserError>;
+
+/// Reads one statement; a semicolon may end it.
+pub(in crate::athena) fn parse(sql: &str) -> Parsed<Statement> {
+    let dialect = GenericDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens(&dialect, sql)?);
+    let statement = statement(&mut parser, sql)?;
+    while parser.consume_token(&Token::SemiColon) {}
+    if parser.peek_token_ref().token != Token::EOF {
+        return parser.expected("the end of the only statement", parser.peek_token());
+    }
+    Ok(statement)
+}
+
+/// Reads a value for a question mark.
+pub(in crate::athena) fn expression(text: &str) -> Parsed<Expr> {
+    let dialect = GenericDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens(&dialect, text)?);
+    let expr = parser.parse_expr()?;
+    if parser.peek_token_ref().token != Token::EOF {
+        return parser.expected("one value", parser.peek_token());
+    }
+    Ok(expr)
+}
+
+/// The text's tokens. What this dialect takes for an operator of JSON is Trino's parameter.
+fn tokens(dialect: &GenericDialect, sql: &str) -> Parsed<Vec<TokenWithSpan>> {
+    let mut tokens = Tokenizer::new(dialect, sql).tokenize_with_location()?;
+    for token in tokens.iter_mut().filter(|token| token.token == Token::Question) {
+        token.token = Token::Placeholder("?".to_owned());
+    }
+    Ok(tokens)
+}
+
+fn statement(parser: &mut Parser<'_>, sql: &str) -> Parsed<Statement> {
+    let first = word(parser);
+    match first.as_str() {
+        "SHOW" | "DESCRIBE" | "DESC" => {
+            to_the_end(parser);
+            Ok(Statement::Show(sql.to_owned()))
+        }
+        "SELECT" | "WITH" | "VALUES" | "TABLE" | "(" => query(parser).map(|query| Statement::Query(Box::new(Ast::Query(query)))),
+        "EXPLAIN" => explain(parser),
+        "UNLOAD" => unload(parser),
+        "INSERT" => insert(parser),
+        "MSCK" => repair(parser),
+        "PREPARE" => prepare(parser, sql),
+        "EXECUTE" => execute(parser),
+        "DEALLOCATE" => {
+            parser.next_token();
+            parser.expect_keyword_is(Keyword::PREPARE)?;
+            Ok(Statement::Deallocate(parser.parse_identifier()?.value))
+        }
+        "CREATE" if parser.parse_keywords(&[Keyword::CREATE, Keyword::TABLE]) => create_table_as(parser),
+        "DROP" if parser.parse_keywords(&[Keyword::DROP, Keyword::TABLE]) => {
+            let if_exists = parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+            Ok(Statement::DropTable { table: table_name(parser)?, if_exists })
+        }
+        "ALTER" if parser.parse_keywords(&[Keyword::ALTER, Keyword::TABLE]) => alter_table(parser),
+        first if ELSEWHERE.contains(&first) => {
+            parser.next_token();
+            let second = word(parser);
+            Ok(elsewhere(parser, format!("{first} {second}")))
+        }
+        _ => parser.expected("a statement", parser.peek_token()),
+    }
+}
+
+fn explain(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    let place = parser.peek_token();
+    let mut ast = parser.parse_statement()?;
+    match inner_query_mut(&mut ast) {
+        Some(_) => Ok(Statement::Query(Box::new(ast))),
+        None => parser.expected("EXPLAIN of a query", place),
+    }
+}
+
+/// A query that reads. The grammar of queries is wider: it lets INSERT and SELECT INTO stand for one.
+fn query(parser: &mut Parser<'_>) -> Parsed<Box<Query>> {
+    let place = parser.peek_token();
+    let mut ast = Ast::Query(parser.parse_query()?);
+    let found = inner_query_mut(&mut ast).cloned();
+    match found {
+        Some(query) => Ok(Box::new(query)),
+        None => parser.expected("a query that only reads", place),
+    }
+}
+
+fn unload(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    parser.expect_keyword_is(Keyword::UNLOAD)?;
+    parser.expect_token(&Token::LParen)?;
+    let query = query(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    parser.expect_keyword_is(Keyword::TO)?;
+    let location = parser.parse_literal_string()?;
+    Ok(Statement::Unload(Unload { query, location, properties: properties(parser)? }))
+}
+
+fn create_table_as(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+    let table = table_name(parser)?;
+    if !parser.peek_keyword(Keyword::WITH) && !parser.peek_keyword(Keyword::AS) {
+        return Ok(elsewhere(parser, "CREATE TABLE without AS".to_owned()));
+    }
+    let properties = properties(parser)?;
+    parser.expect_keyword_is(Keyword::AS)?;
+    let query = query(parser)?;
+    let with_data = !parser.parse_keywords(&[Keyword::WITH, Keyword::NO, Keyword::DATA]);
+    let _ = parser.parse_keywords(&[Keyword::WITH, Keyword::DATA]);
+    Ok(Statement::CreateTableAs(CreateTableAs { table, if_not_exists, properties, query, with_data }))
+}
+
+fn insert(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    parser.expect_keyword_is(Keyword::INSERT)?;
+    parser.expect_keyword_is(Keyword::INTO)?;
+    let table = table_name(parser)?;
+    // `(SELECT …)` is the query already.
+    let second = parser.peek_nth_token(1).token.to_string().to_uppercase();
+    let lists = parser.peek_token_ref().token == Token::LParen && !matches!(second.as_str(), "SELECT" | "WITH" | "VALUES" | "TABLE" | "(");
+    let mut columns = Vec::new();
+    if lists {
+        parser.expect_token(&Token::LParen)?;
+        columns = parser.parse_comma_separated(|parser| parser.parse_identifier().map(lower))?;
+        parser.expect_token(&Token::RParen)?;
+    }
+    Ok(Statement::Insert(Insert { table, columns, query: query(parser)? }))
+}
+
+fn repair(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    parser.expect_keyword_is(Keyword::MSCK)?;
+    parser.expect_keyword_is(Keyword::REPAIR)?;
+    parser.expect_keyword_is(Keyword::TABLE)?;
+    Ok(Statement::Repair(table_name(parser)?))
+}
+
+fn alter_table(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    let table = table_name(parser)?;
+    let adds = parser.parse_keyword(Keyword::ADD);
+    let drops = !adds && parser.parse_keyword(Keyword::DROP);
+    let if_not_exists = adds && parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+    let if_exists = drops && parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+    let mut partitions = Vec::new();
+    while parser.parse_keyword(Keyword::PARTITION) {
+        partitions.push(partition(parser)?);
+        let _ = parser.consume_token(&Token::Comma);
+    }
+    Ok(match (adds, drops, partitions.is_empty()) {
+        (true, _, false) => Statement::AddPartitions { table, if_not_exists, partitions },
+        (_, true, false) => Statement::DropPartitions { table, if_exists, partitions },
+        _ => elsewhere(parser, "ALTER TABLE other than ADD PARTITION and DROP PARTITION".to_owned()),
+    })
+}
+
+fn partition(parser: &mut Parser<'_>) -> Parsed<PartitionSpec> {
+    parser.expect_token(&Token::LParen)?;
+    let values = parser.parse_comma_separated(|parser| {
+        let key = lower(parser.parse_identifier()?);
+        parser.expect_token(&Token::Eq)?;
+        let place = parser.peek_token();
+        match parser.parse_value()?.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) | Value::Number(text, _) => Ok((key, text)),
+            _ => parser.expected("a text or a number", place),
+        }
+    })?;
+    parser.expect_token(&Token::RParen)?;
+    let location = if parser.parse_keyword(Keyword::LOCATION) { Some(parser.parse_literal_string()?) } else { None };
+    Ok(PartitionSpec { values, location })
+}
+
+fn prepare(parser: &mut Parser<'_>, sql: &str) -> Parsed<Statement> {
+    parser.next_token();
+    let name = parser.parse_identifier()?.value;
+    parser.expect_keyword_is(Keyword::FROM)?;
+    let query = from(sql, parser.peek_token_ref().span.start).trim_end_matches(|char: char| char == ';' || char.is_whitespace()).to_owned();
+    to_the_end(parser);
+    parse(&query)?;
+    Ok(Statement::Prepare { name, query })
+}
+
+fn execute(parser: &mut Parser<'_>) -> Parsed<Statement> {
+    parser.next_token();
+    let name = parser.parse_identifier()?.value;
+    let using = if parser.parse_keyword(Keyword::USING) { parser.parse_comma_separated(Parser::parse_expr)? } else { Vec::new() };
+    Ok(Statement::Execute { name, using })
+}
+
+fn properties(parser: &mut Parser<'_>) -> Parsed<Properties> {
+    let place = parser.peek_token();
+    let mut given = Vec::new();
+    for option in parser.parse_options(Keyword::WITH)? {
+        match option {
+            SqlOption::KeyValue { key, value } => given.push((lower(key), value)),
+            _ => return parser.expected("properties of the form name = value", place),
+        }
+    }
+    Ok(Properties::new(given))
+}
+
+fn table_name(parser: &mut Parser<'_>) -> Parsed<TableName> {
+    let place = parser.peek_token();
+    let ObjectName(parts) = parser.parse_object_name(false)?;
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|part| match part {
+            ObjectNamePart::Identifier(name) => Some(lower(name)),
+            ObjectNamePart::Function(_) => None,
+        })
+        .collect();
+    match parts.as_slice() {
+        [table] => Ok(TableName { database: None, table: table.clone() }),
+        [database, table] => Ok(TableName { database: Some(database.clone()), table: table.clone() }),
+        [catalog, database, table] if catalog == CATALOG => Ok(TableName { database: Some(database.clone()), table: table.clone() }),
+        _ => parser.expected("a table of this catalog", place),
+    }
+}
+
+fn elsewhere(parser: &mut Parser<'_>, what: String) -> Statement {
+    to_the_end(parser);
+    Statement::Elsewhere(what)
+}
+
+fn to_the_end(parser: &mut Parser<'_>) {
+    while parser.next_token().token != Token::EOF {}
+    // The end is looked at once more.
+    parser.prev_token();
+}
+
+/// The next word, in upper case, without taking it.
+fn word(parser: &Parser<'_>) -> String {
+    parser.peek_token_ref().token.to_string().to_uppercase()
+}
+
+fn lower(name: Ident) -> String {
+    name.value.to_lowercase()
+}
+
+/// The text from a place on.
+fn from(sql: &str, place: Location) -> &str {
+    let line = usize::try_from(place.line.saturating_sub(1)).unwrap_or(0);
+    let start: usize = sql.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = sql.get(start..).unwrap_or_default();
+    let column = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0);
+    let offset = rest.char_indices().nth(column).map_or(rest.len(), |(offset, _)| offset);
+    rest.get(offset..).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_on_partitions() {
+        let table = || TableName { database: None, table: "quotes".to_owned() };
+        let spec = |dt: &str, location: Option<&str>| PartitionSpec {
+            values: vec![("dt".to_owned(), dt.to_owned())],
+            location: location.map(str::to_owned),
+        };
+        assert_eq!(
+            parse("ALTER TABLE Quotes ADD IF NOT EXISTS PARTITION (dt = '2013-10-07') LOCATION 's3://b/x/' PARTITION (DT='2013-10-08');")
+                .unwrap(),
+            Statement::AddPartitions {
+                table: table(),
+                if_not_exists: true,
+                partitions: vec![spec("2013-10-07", Some("s3://b/x/")), spec("2013-10-08", None)],
+            }
+        );
+        assert_eq!(
+            parse("alter table `lake`.`quotes` drop partition (dt='2013-10-07'), partition (dt='2013-10-08')").unwrap(),
+            Statement::DropPartitions {
+                table: TableName { database: Some("lake".to_owned()), table: "quotes".to_owned() },
+                if_exists: false,
+                partitions: vec![spec("2013-10-07", None), spec("2013-10-08", None)],
+            }
+        );
+        assert_eq!(parse("MSCK REPAIR TABLE `quotes`;").unwrap(), Statement::Repair(table()));
+        assert_eq!(parse("DROP TABLE IF EXISTS quotes").unwrap(), Statement::DropTable { table: table(), if_exists: true });
+    }
+
+    #[test]
+    fn statements_that_write_hold_a_query_that_reads() {
+        for (sql, columns) in [
+            ("INSERT INTO quotes SELECT 1", 0),
+            ("INSERT INTO quotes (SELECT 1)", 0),
+            ("INSERT INTO quotes (symbol, Price) VALUES ('A', 1)", 2),
+        ] {
+            let Statement::Insert(insert) = parse(sql).unwrap() else { panic!("{sql}") };
+            assert_eq!(insert.columns.len(), columns, "{sql}");
+        }
+        let Statement::CreateTableAs(created) =
+            parse("CREATE TABLE \"db\".\"t\"\nWITH(\n    format = 'PARQUET')\nAS SELECT 1 AS x\nWITH NO DATA").unwrap()
+        else {
+            panic!("no CREATE TABLE AS")
+        };
+        assert!(!created.with_data && !created.if_not_exists);
+        for sql in [
+            "INSERT INTO quotes DELETE FROM quotes",
+            "UNLOAD (SELECT * INTO t FROM quotes) TO 's3://b/p/' WITH (format = 'PARQUET')",
+            "WITH a AS (SELECT 1) INSERT INTO quotes SELECT * FROM quotes",
+            "SELECT * INTO copied FROM quotes",
+            "EXPLAIN ANALYZE INSERT INTO quotes SELECT 1",
+            "COPY quotes TO '/tmp/x'",
+            "SET x = 1",
+            "SELECT 1; SELECT 2",
+            "SELEC 1",
+            "",
+        ] {
+            assert!(parse(sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_only_athena_does_is_known_by_name() {
+        for (sql, what) in [
+            ("CREATE EXTERNAL TABLE t (a int) LOCATION 's3://b/p/'", "CREATE EXTERNAL"),
+            ("CREATE TABLE t (a int)", "CREATE TABLE without AS"),
+            ("create view v as select 1", "CREATE VIEW"),
+            ("DELETE FROM quotes", "DELETE FROM"),
+            ("ALTER TABLE quotes ADD COLUMNS (a int)", "ALTER TABLE other than ADD PARTITION and DROP PARTITION"),
+        ] {
+            assert_eq!(parse(sql).unwrap(), Statement::Elsewhere(what.to_owned()), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_prepared_statement_keeps_its_text() {
+        let Statement::Prepare { name, query } = parse("PREPARE p FROM\n SELECT 'é', ?\n FROM quotes ;").unwrap() else {
+            panic!("no PREPARE")
+        };
+        assert_eq!((name.as_str(), query.as_str()), ("p", "SELECT 'é', ?\n FROM quotes"));
+        let Statement::Execute { using, .. } = parse("EXECUTE p USING 1, 'a'").unwrap() else { panic!("no EXECUTE") };
+        assert_eq!(using.len(), 2);
+    }
+
+    #[test]
+    fn values_take_the_place_of_question_marks_in_the_order_of_the_text() {
+        let sql = "SELECT ? AS a, '?' AS b FROM q WHERE x > ? AND y IN (SELECT ? FROM r) LIMIT ? -- ?";
+        let values: Vec<Expr> = ["1", "2", "'three'", "4"].iter().map(|text| expression(text).unwrap()).collect();
+        let Statement::Query(bound) = parse(sql).unwrap().bind(&values).unwrap() else { panic!("no query") };
+        assert_eq!(bound.to_string(), "SELECT 1 AS a, '?' AS b FROM q WHERE x > 2 AND y IN (SELECT 'three' FROM r) LIMIT 4");
+        let few = parse(sql).unwrap().bind(&values[..1]).unwrap_err();
+        assert_eq!(few.to_string(), "Incorrect number of parameters: expected 4 but found 1");
+        for bad in ["1; DROP TABLE quotes", "", "1)"] {
+            assert!(expression(bad).is_err(), "{bad}");
+        }
+    }
+}
