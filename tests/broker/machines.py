@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -29,10 +30,11 @@ ZONE = "stack.internal"
 class World:
     """An account with a stack: volumes, interfaces, secrets, and machines that come and go."""
 
-    def __init__(self, test: TestCase, nodes: int = 1, network: str = "127.77.1", kafka: bool = False) -> None:
+    def __init__(self, test: TestCase, nodes: int = 1, kafka: bool = False) -> None:
         self.kafka = kafka
         self.nodes = nodes
-        self.network = network
+        # Each node has an address of its own, as on EC2, and with it all the usual ports.
+        self.network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
         folder = tempfile.TemporaryDirectory()
         test.addCleanup(folder.cleanup)
         self.folder = Path(folder.name).resolve()
@@ -49,12 +51,12 @@ class World:
         }
         for node in (1, 2, 3):
             self.add_volume(state, f"vol-{node}")
-            state["interfaces"][f"eni-{node}"] = {"holder": None, "address": f"{network}.{node}"}
+            state["interfaces"][f"eni-{node}"] = {"holder": None, "address": f"{self.network}.{node}"}
         (self.folder / "world.json").write_text(json.dumps(state), encoding="utf-8")
         (self.folder / "calls").touch()
         self.archive = self.folder / f"kafka_2.13-{release.version()}.tgz"
         self.sha512 = release.archive(self.archive, release.jars() if kafka else None)
-        hosts = [f"{network}.{node} {name}.{ZONE}\n" for node in range(1, nodes + 1) for name in (f"broker-{node}", "bootstrap")]
+        hosts = [f"{self.network}.{node} {name}.{ZONE}\n" for node in range(1, nodes + 1) for name in (f"broker-{node}", "bootstrap")]
         self.hosts = self.folder / "hosts"
         self.hosts.write_text("".join(hosts), encoding="utf-8")
 
@@ -210,12 +212,17 @@ class Machine:
         """What the scripts said."""
         return (self.root / "log").read_text(encoding="utf-8")
 
+    def cuts_kafka_off(self) -> None:
+        """Kafka dies at once, and systemd starts it again."""
+        tools.stop_kafka(self.root, signal.SIGKILL)
+        subprocess.run(["systemctl", "restart", "kafka.service"], env=self.environment, executable=self.bin / "systemctl", check=True)
+
     def power_off(self, with_signal: int = signal.SIGTERM) -> None:
         """Ends Kafka and the scripts; what is mounted or in memory is gone."""
         for script in self.scripts:
             if script.poll() is None:
                 os.killpg(script.pid, signal.SIGKILL)
-            script.communicate()
+                script.communicate()
         self.scripts.clear()
         tools.stop_kafka(self.root, with_signal)
         place = self.root / "var/lib/kafka"

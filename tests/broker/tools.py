@@ -477,3 +477,12 @@ def main(name: str) -> None:
         sys.stdout.write(COMMANDS[name](arguments))
     except Refused as refused:
         sys.exit(str(refused))
+
+
+def wait_until(what: str, is_true: Callable[[], bool], limit: float = 60) -> None:
+    """Polls a condition."""
+    deadline = time.monotonic() + limit
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.05)

@@ -1,0 +1,91 @@
+import java.io.FileReader;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/**
+ * What a user may do: java Attempts.java SETTINGS ACTION[=OBJECT] …, each of which prints `ACTION[=OBJECT] allowed`, or the class of
+ * the refusal.
+ */
+class Attempts {
+    private static Properties settings;
+
+    public static void main(String[] arguments) throws Exception {
+        settings = new Properties();
+        try (FileReader reader = new FileReader(arguments[0])) {
+            settings.load(reader);
+        }
+        // A refusal that is not told comes as a timeout.
+        settings.putAll(Map.of("request.timeout.ms", "5000", "default.api.timeout.ms", "8000", "max.block.ms", "8000"));
+        for (String attempt : List.of(arguments).subList(1, arguments.length)) {
+            System.out.println(attempt + " " + result(attempt.split("=")));
+        }
+        System.exit(0);
+    }
+
+    private static String result(String[] attempt) {
+        try {
+            attempt(attempt[0], attempt.length > 1 ? attempt[1] : "");
+            return "allowed";
+        } catch (ExecutionException wrapped) {
+            return wrapped.getCause().getClass().getSimpleName();
+        } catch (Exception refused) {
+            return refused.getClass().getSimpleName();
+        }
+    }
+
+    private static void attempt(String action, String object) throws Exception {
+        switch (action) {
+            case "produce" -> {
+                try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+                    producer.send(new ProducerRecord<>(object, "key", "value")).get();
+                }
+            }
+            case "consume" -> {
+                // TOPIC in GROUP
+                String[] words = object.split(" in ");
+                Properties all = new Properties();
+                all.putAll(settings);
+                all.putAll(Map.of("group.id", words[1], "auto.offset.reset", "earliest"));
+                try (var consumer = new KafkaConsumer<>(all, new StringDeserializer(), new StringDeserializer())) {
+                    consumer.subscribe(List.of(words[0]));
+                    long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+                    while (consumer.poll(Duration.ofMillis(200)).isEmpty()) {
+                        if (System.nanoTime() > end) {
+                            throw new IllegalStateException("no record came");
+                        }
+                    }
+                    consumer.commitSync();
+                }
+            }
+            default -> administer(action, object);
+        }
+    }
+
+    private static void administer(String action, String object) throws Exception {
+        try (Admin admin = Admin.create(settings)) {
+            switch (action) {
+                case "describe-topic" -> admin.describeTopics(List.of(object)).allTopicNames().get();
+                case "create-topic" -> admin.createTopics(List.of(new NewTopic(object, Optional.of(1), Optional.empty()))).all().get();
+                case "delete-topic" -> admin.deleteTopics(List.of(object)).all().get();
+                case "describe-cluster-settings" ->
+                    admin.describeConfigs(List.of(new ConfigResource(ConfigResource.Type.BROKER, object))).all().get();
+                case "read-rights" -> admin.describeAcls(AclBindingFilter.ANY).values().get();
+                case "read-users" -> admin.describeUserScramCredentials().all().get();
+                default -> throw new IllegalArgumentException(action);
+            }
+        }
+    }
+}
