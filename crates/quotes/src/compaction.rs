@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::keys::QUOTES_PREFIX;
+use crate::keys::{self, QUOTES_PREFIX};
 
 /// Where compacted days lie: beside the table's own prefix, so that no crawl looks into it.
 pub const COMPACTED_PREFIX: &str = "compacted/";
@@ -78,6 +78,12 @@ pub fn part(topic: &str, number: usize) -> String {
     format!("part-{topic}-{number:05}.parquet")
 }
 
+/// The topic of the rows of a part, or of a file as `write-quotes` names it, wherever it lies.
+pub fn topic(key: &str) -> Option<String> {
+    let in_some_day = || format!("{QUOTES_PREFIX}dt=1970-01-01/{}", file_name(key));
+    topic_of_part(key).map(str::to_owned).or_else(|| Some(keys::parse(&in_some_day())?.log.topic))
+}
+
 /// The topic of a part's rows, from its name or key.
 pub fn topic_of_part(key: &str) -> Option<&str> {
     let (topic, number) = file_name(key).strip_prefix("part-")?.strip_suffix(".parquet")?.rsplit_once('-')?;
@@ -118,6 +124,16 @@ mod tests {
         {
             assert_eq!(parse_folder(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_files_topic_is_in_its_name_wherever_it_lies() {
+        let name = "c-unknown-my-topic-00000-00000000000000000042.parquet";
+        for key in [format!("quotes/dt=2013-10-07/{name}"), format!("compacted/dt=2013-10-07/g/{name}")] {
+            assert_eq!(topic(&key).as_deref(), Some("my-topic"), "{key}");
+        }
+        assert_eq!(topic("compacted/dt=2013-10-07/g/part-my-topic-00001.parquet").as_deref(), Some("my-topic"));
+        assert_eq!(topic("quotes/dt=2013-10-07/by-hand.parquet"), None);
     }
 
     #[test]

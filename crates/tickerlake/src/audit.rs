@@ -1,6 +1,6 @@
 //! `tickerlake audit`: the proof that every offset is in the lake exactly once.
 
-mod kafka;
+pub(crate) mod kafka;
 mod ledger;
 mod report;
 
@@ -23,6 +23,8 @@ use kafka::Offsets;
 
 /// How long records that are on their way while the pipeline runs are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take until readers see a file that landed in a compacted day: `start-crawler`'s own time, and some of its tries.
+const ADDED_WITHIN: Duration = Duration::from_secs(10);
 /// How often the watermarks are looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -45,13 +47,24 @@ async fn audit(visit: &Visit) -> Result<ledger::Audit, Failure> {
     if visit.running.is_some() {
         wait_for_watermarks(visit, &offsets).await?;
     }
-    let stored = Stored::read(&visit.lake).await?;
-    Ok(ledger::compare(&stored, &offsets))
+    Ok(ledger::compare(&read(visit).await?, &offsets))
+}
+
+/// What is stored. While the pipeline runs, a file that landed in a compacted day is waited for until readers see it.
+async fn read(visit: &Visit) -> Result<Stored, Failure> {
+    let since = Instant::now();
+    loop {
+        let stored = Stored::read(&visit.lake).await?;
+        if stored.invisible.is_empty() || visit.running.is_none() || since.elapsed() > ADDED_WITHIN {
+            return Ok(stored);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// The offsets of the running stack's cluster, of the cluster that the environment names, or of the brokers that lie at rest
 /// in the data folder; none where there is none to ask.
-async fn kafka_offsets(visit: &Visit) -> Result<Vec<Offsets>, Failure> {
+pub(crate) async fn kafka_offsets(visit: &Visit) -> Result<Vec<Offsets>, Failure> {
     if let Some(stack) = &visit.running {
         return Ok(vec![kafka::offsets(Cluster::of_stack(stack, Role::Consumer)?).await?]);
     }

@@ -1,10 +1,12 @@
 //! A lake to ask: of a running stack, of a data folder at rest, or of a deployed stack.
 
+mod locations;
+pub(crate) mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState, StatementType};
 use aws_sdk_glue::types::CrawlerState;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
@@ -17,6 +19,7 @@ use crate::cli::LakeArgs;
 use crate::data_folder::{Broker, DataFolder, Endpoints, Occupied};
 use crate::deployment;
 use crate::failure::Failure;
+use crate::query::Execution;
 use crate::rows::Rows;
 
 /// How long to wait before looking again at what goes on by itself.
@@ -94,7 +97,8 @@ impl Lake {
         if config.region().is_none() {
             return Err(Failure::plain("no AWS region is configured: set AWS_REGION"));
         }
-        Self::connect(&config, stack, schema::DATABASE).await
+        let database = database_of(&aws_sdk_athena::Client::new(&config), stack).await?;
+        Self::connect(&config, stack, &database).await
     }
 
     async fn connect(config: &SdkConfig, work_group: &str, database: &str) -> Result<Self, Failure> {
@@ -114,6 +118,21 @@ impl Lake {
             work_group: work_group.to_owned(),
             database: database.to_owned(),
         })
+    }
+
+    /// The client of its SQL engine.
+    pub(crate) fn athena(&self) -> &aws_sdk_athena::Client {
+        &self.athena
+    }
+
+    /// The work group that its queries run in.
+    pub(crate) fn work_group(&self) -> &str {
+        &self.work_group
+    }
+
+    /// The database of its table.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
     }
 
     /// The bucket's name.
@@ -152,15 +171,21 @@ impl Lake {
         put.map(drop).map_err(|error| aws(format_args!("cannot write s3://{}/{key}", self.bucket), &error))
     }
 
-    /// The first object of each day that lies in the lake and is not in the catalog.
-    pub(crate) async fn objects_of_unknown_days(&self) -> Result<Vec<(String, u64)>, Failure> {
+    /// The days in the catalog, `YYYY-MM-DD`: those that SQL sees.
+    pub(crate) async fn days(&self) -> Result<BTreeSet<String>, Failure> {
         let mut known = BTreeSet::new();
-        let request = self.glue.get_partitions().database_name(&self.database).table_name(schema::TABLE);
+        let request = self.glue.get_partitions().database_name(&self.database).table_name(schema::TABLE).exclude_column_schema(true);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| aws("cannot list the table's partitions", &error))?;
             known.extend(page.partitions.unwrap_or_default().into_iter().flat_map(|partition| partition.values.unwrap_or_default()));
         }
+        Ok(known)
+    }
+
+    /// The first object of each day that lies in the lake and is not in the catalog.
+    pub(crate) async fn objects_of_unknown_days(&self) -> Result<Vec<(String, u64)>, Failure> {
+        let known = self.days().await?;
         let mut unknown = BTreeMap::new();
         for (key, size) in self.objects(keys::QUOTES_PREFIX).await? {
             if let Some(name) = keys::parse(&key).filter(|name| !known.contains(&name.date.to_string())) {
@@ -182,78 +207,24 @@ impl Lake {
         }
     }
 
-    /// The SQL of a named query.
-    pub(crate) async fn named_query(&self, name: &str) -> Result<String, Failure> {
-        let mut names = Vec::new();
-        let mut pages = self.athena.list_named_queries().work_group(&self.work_group).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws("cannot list the named queries", &error))?;
-            for id in page.named_query_ids.unwrap_or_default() {
-                let found = self.athena.get_named_query().named_query_id(&id).send().await;
-                let found = found.map_err(|error| aws(format_args!("cannot read the named query {id}"), &error))?;
-                if let Some(query) = found.named_query {
-                    if query.name == name {
-                        return Ok(query.query_string);
-                    }
-                    names.push(query.name);
-                }
-            }
-        }
-        names.sort();
-        let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
-        Err(Failure::usage(format_args!("no named query {name:?}: {known}")))
-    }
-
     /// Runs SQL and returns all its rows.
     pub(crate) async fn query(&self, sql: &str) -> Result<Rows, Failure> {
-        let context = QueryExecutionContext::builder().database(&self.database).build();
-        let started = self.athena.start_query_execution().query_string(sql).query_execution_context(context).work_group(&self.work_group);
-        let started = started.send().await.map_err(|error| aws("the query was refused", &error))?;
-        let id = started.query_execution_id.unwrap_or_default();
-        let statement = self.finished(&id).await?;
-
-        let mut result = Rows::default();
-        let mut pages = self.athena.get_query_results().query_execution_id(&id).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws("cannot read the query's rows", &error))?;
-            let Some(set) = page.result_set else { continue };
-            if result.columns.is_empty() {
-                let columns = set.result_set_metadata.and_then(|metadata| metadata.column_info).unwrap_or_default();
-                result.columns = columns.into_iter().map(|column| (column.name, column.r#type)).collect();
-            }
-            for row in set.rows.unwrap_or_default() {
-                result.rows.push(row.data.unwrap_or_default().into_iter().map(|datum| datum.var_char_value).collect());
-            }
-        }
-        // Athena puts the columns' names before the rows of a SELECT, not before those of a SHOW.
-        if statement == Some(StatementType::Dml) && !result.rows.is_empty() {
-            result.rows.remove(0);
-        }
-        Ok(result)
-    }
-
-    /// Waits for a query to end well.
-    async fn finished(&self, id: &str) -> Result<Option<StatementType>, Failure> {
-        let mut wait = Duration::from_millis(5);
-        loop {
-            let found = self.athena.get_query_execution().query_execution_id(id).send().await;
-            let execution = found.map_err(|error| aws("cannot ask for the query", &error))?.query_execution;
-            let status = execution.as_ref().and_then(|execution| execution.status.as_ref());
-            match status.and_then(|status| status.state.as_ref()) {
-                Some(QueryExecutionState::Succeeded) => return Ok(execution.and_then(|execution| execution.statement_type)),
-                Some(QueryExecutionState::Failed | QueryExecutionState::Cancelled) => {
-                    let reason = status.and_then(|status| status.state_change_reason.as_deref()).unwrap_or("no reason given");
-                    return Err(Failure::plain(format_args!("the query failed: {reason}")));
-                }
-                _ => tokio::time::sleep(wait).await,
-            }
-            wait = (wait * 2).min(Duration::from_secs(1));
-        }
+        Execution::start(self, sql).await?.rows(|_| {}).await
     }
 }
 
+/// The database of a deployed stack: the one that its named queries run in. A stack of before there were any has the usual one.
+async fn database_of(athena: &aws_sdk_athena::Client, stack: &str) -> Result<String, Failure> {
+    let listed = athena.list_named_queries().work_group(stack).max_results(1).send().await;
+    let listed = listed.map_err(|error| aws(format_args!("cannot reach the stack {stack}"), &error))?;
+    let Some(id) = listed.named_query_ids().first() else { return Ok(schema::DATABASE.to_owned()) };
+    let query = athena.get_named_query().named_query_id(id).send().await;
+    let query = query.map_err(|error| aws(format_args!("cannot read the named query {id}"), &error))?;
+    Ok(query.named_query.map_or_else(|| schema::DATABASE.to_owned(), |query| query.database))
+}
+
 /// A failure from an SDK's error: the service's own words, or what happened instead of an answer.
-fn aws<E>(what: impl std::fmt::Display, error: &E) -> Failure
+pub(crate) fn aws<E>(what: impl std::fmt::Display, error: &E) -> Failure
 where
     E: std::error::Error + ProvideErrorMetadata,
 {

@@ -1,5 +1,7 @@
 //! What the lake holds: the offsets of all rows and quarantine objects, and the watermarks.
 
+mod visible;
+
 use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
@@ -8,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use quotes::keys::{self, LogId};
-use quotes::schema;
+use quotes::{compaction, schema};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -52,8 +54,10 @@ pub(crate) struct StoredLog {
 pub(crate) struct Stored {
     /// The logs.
     pub(crate) logs: BTreeMap<LogId, StoredLog>,
-    /// The Parquet files' keys.
+    /// Keys of the Parquet files that queries read.
     pub(crate) files: Vec<String>,
+    /// Keys of Parquet files that no query reads, though no other file has their rows.
+    pub(crate) invisible: Vec<String>,
 }
 
 impl Stored {
@@ -71,8 +75,8 @@ impl Stored {
                 None => log.quarantine.push(name.offset),
             }
         }
-        let files = lake.objects(keys::QUOTES_PREFIX).await?.into_iter().map(|(key, _)| key).filter(|key| key.ends_with(".parquet"));
-        stored.files = files.collect();
+        let files = visible::files(lake).await?;
+        (stored.files, stored.invisible) = (files.counted, files.invisible);
         let lineages: Vec<Lineage> = stream::iter(stored.files.clone().into_iter().enumerate())
             .map(|(file, key)| async move { lineage(lake, file, &key).await })
             // In the files' order, so that two audits of one lake read the same.
@@ -105,7 +109,7 @@ type Lineage = Vec<(LogId, i64, usize)>;
 async fn lineage(lake: &Lake, file: usize, key: &str) -> Result<Lineage, Failure> {
     let what = || format!("s3://{}/{key} is not readable Parquet", lake.bucket());
     // The topic is in the name of a file, not in its rows.
-    let topic = keys::parse(key).map_or_else(|| schema::TABLE.to_owned(), |name| name.log.topic);
+    let topic = compaction::topic(key).unwrap_or_else(|| schema::TABLE.to_owned());
     let builder = ParquetRecordBatchReaderBuilder::try_new(lake.object(key).await?).map_err(|error| Failure::new(what(), error))?;
     let columns = ["kafka_cluster", "kafka_partition", "kafka_offset"];
     let projection = ProjectionMask::columns(builder.parquet_schema(), columns);

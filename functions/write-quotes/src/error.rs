@@ -3,31 +3,11 @@
 //! Every error makes the mapping deliver the batch again; what was stored before it stays stored
 //! and is not stored twice. None is about a record: a bad record goes to quarantine.
 
-use std::error::Error;
-
+use lake_store::StoreError;
 use lambda_runtime::Diagnostic;
 use quotes::keys::LogId;
 
 use crate::watermark::WatermarkError;
-
-/// A request to S3 that did not end in an answer the protocol knows.
-#[derive(Debug, thiserror::Error)]
-#[error("{operation} s3://{bucket}/{key} failed: {reason}")]
-pub struct StoreError {
-    /// The operation's name in the S3 API.
-    pub operation: &'static str,
-    /// The bucket.
-    pub bucket: String,
-    /// The object's key.
-    pub key: String,
-    /// S3's error code, or what happened instead of an answer.
-    pub reason: String,
-    /// Whether the same request may succeed later. A refusal (403, a missing bucket) does not mend itself.
-    pub retryable: bool,
-    /// The SDK's error.
-    #[source]
-    pub source: Option<Box<dyn Error + Send + Sync>>,
-}
 
 /// Why a log's records could not all be stored.
 #[derive(Debug, thiserror::Error)]

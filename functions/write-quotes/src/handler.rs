@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures::stream::{self, StreamExt};
+use lake_store::{Store, Version};
 use quotes::keys::LogId;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -13,7 +14,6 @@ use crate::batch::{self, Batch};
 use crate::error::{HandlerError, WriteError};
 use crate::event::KafkaEvent;
 use crate::protocol::Known;
-use crate::store::{Store, Version};
 use crate::writer::{self, Written};
 
 /// Logs that are written at once. More would hold more files in memory, fewer would wait longer for S3.

@@ -11,6 +11,5 @@ pub mod handler;
 pub mod parquet;
 pub mod protocol;
 pub mod quarantine;
-pub mod store;
 pub mod watermark;
 pub mod writer;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use lake_store::Store;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use write_quotes::config::Config;
 use write_quotes::event::KafkaEvent;
 use write_quotes::handler::{Deadline, Handler};
-use write_quotes::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

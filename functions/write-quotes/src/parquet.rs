@@ -1,19 +1,15 @@
 //! Rows as the bytes of a Parquet file.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use lake_store::files;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 use quotes::calendar::Calendar;
 use quotes::columns::{self, Row};
 use quotes::keys::LogId;
-use quotes::schema::{self, ColumnType};
 
 /// The key in the footer's metadata under which the last covered offset stands.
 pub const LAST_OFFSET: &str = "last-offset";
@@ -27,37 +23,20 @@ pub fn encode(log: &LogId, mut rows: Vec<Row<'_>>, last_offset: i64, calendar: &
 }
 
 fn write(batch: &RecordBatch, last_offset: i64) -> Result<Vec<u8>, ParquetError> {
-    // Without the Arrow schema in the footer: Parquet's own types say all there is to say, and
-    // readers that honour the hint would see Arrow's types instead of the table's.
-    let options = ArrowWriterOptions::new().with_properties((**PROPERTIES).clone()).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::with_capacity(64 * 1024), Arc::clone(batch.schema_ref()), options)?;
+    let mut writer = files::writer((**PROPERTIES).clone())?;
     writer.write(batch)?;
     writer.append_key_value_metadata(KeyValue::new(LAST_OFFSET.to_owned(), last_offset.to_string()));
     writer.into_inner()
 }
 
-static PROPERTIES: LazyLock<Box<WriterProperties>> = LazyLock::new(|| {
-    let column = |name| schema::COLUMNS.iter().position(|column| column.name == name).unwrap_or_default() as i32;
-    let ascending = |name| SortingColumn { column_idx: column(name), descending: false, nulls_first: false };
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_created_by(concat!("tickerlake write-quotes ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_sorting_columns(Some(vec![ascending("symbol"), ascending("event_time_ns")]));
-    // Sorted by symbol and time, neighbours differ little: differences take less room and time than
-    // a dictionary of numbers that hardly repeat. Texts do repeat.
-    let numbers = schema::COLUMNS.iter().filter(|column| column.column_type != ColumnType::Text);
-    let properties = numbers.fold(properties, |properties, column| {
-        let path = ColumnPath::from(column.name);
-        properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
-    });
-    Box::new(properties.build())
-});
+static PROPERTIES: LazyLock<Box<WriterProperties>> =
+    LazyLock::new(|| Box::new(files::properties(concat!("tickerlake write-quotes ", env!("CARGO_PKG_VERSION"))).build()));
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use parquet::basic::{LogicalType, Type};
+    use parquet::basic::{Compression, LogicalType, Type};
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use quotes::Quote;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use lake_store::{Condition, Put, Store, Version};
 use quotes::calendar::Calendar;
 use quotes::keys;
 
@@ -11,7 +12,6 @@ use crate::error::WriteError;
 use crate::parquet::{self, LAST_OFFSET};
 use crate::protocol::{Answer, Covered, File, Known, Protocol, Quarantine, Step};
 use crate::quarantine;
-use crate::store::{Condition, Put, Store, Version};
 use crate::watermark::{Hole, Watermark};
 
 /// Object metadata that, with [`LAST_OFFSET`], says how far a file covers its log.

@@ -17,6 +17,8 @@ pub(crate) struct Audit {
     pub(crate) kafka: Vec<String>,
     /// The logs.
     pub(crate) logs: Vec<LogAudit>,
+    /// Files whose rows no query sees: their day was compacted without them. Their offsets are gaps, too.
+    pub(crate) invisible: Vec<String>,
 }
 
 /// What was found of one log.
@@ -79,7 +81,7 @@ pub(crate) enum Reason {
 impl Audit {
     /// Whether every offset is in the lake exactly once.
     pub(crate) fn is_sound(&self) -> bool {
-        self.logs.iter().all(|log| log.doubles.is_empty() && log.gaps.is_empty())
+        self.invisible.is_empty() && self.logs.iter().all(|log| log.doubles.is_empty() && log.gaps.is_empty())
     }
 }
 
@@ -91,7 +93,7 @@ pub(crate) fn compare(stored: &Stored, offsets: &[Offsets]) -> Audit {
         logs.extend(offsets.partitions.iter().filter(|(_, range)| range.end > 0).map(|(partition, _)| log(partition)));
     }
     let logs = logs.iter().map(|log| compare_log(log, stored, offsets)).collect();
-    Audit { kafka: offsets.iter().map(|offsets| offsets.cluster.clone()).collect(), logs }
+    Audit { kafka: offsets.iter().map(|offsets| offsets.cluster.clone()).collect(), logs, invisible: stored.invisible.clone() }
 }
 
 fn compare_log(log: &LogId, stored: &Stored, offsets: &[Offsets]) -> LogAudit {
@@ -204,7 +206,7 @@ mod tests {
     }
 
     fn stored(logs: Vec<(LogId, StoredLog)>) -> Stored {
-        Stored { logs: logs.into_iter().collect(), files: vec!["a.parquet".into()] }
+        Stored { logs: logs.into_iter().collect(), files: vec!["a.parquet".into()], invisible: Vec::new() }
     }
 
     fn kafka(earliest: i64, end: i64) -> Offsets {
@@ -235,6 +237,12 @@ mod tests {
         let audit = compare(&stored, &[kafka(5, 7)]);
         let gaps: Vec<_> = audit.logs[0].gaps.iter().map(|gap| (gap.from, gap.to, gap.reason)).collect();
         assert_eq!(gaps, [(2, 4, Reason::Expired), (5, 6, Reason::Pending)]);
+    }
+
+    #[test]
+    fn a_file_that_no_query_reads_is_a_fault_even_if_it_has_no_rows() {
+        let stored = Stored { invisible: vec!["b.parquet".into()], ..stored(vec![(log(CLUSTER), stored_log(&[0, 1], &[], 2, &[]))]) };
+        assert!(!compare(&stored, &[]).is_sound());
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub(crate) fn text(audit: &Audit) {
             println!("    and {} more; --format json lists all", all - told);
         }
     }
+    for file in audit.invisible.iter().take(TOLD) {
+        println!("  {file} is read by no query: its day was compacted without it. The next run of compact-day adds it.");
+    }
+    if audit.invisible.len() > TOLD {
+        println!("  and {} more files; --format json lists all", audit.invisible.len() - TOLD);
+    }
     let (rows, quarantined) = totals(audit);
     if audit.is_sound() {
         println!("Sound: {rows} rows and {quarantined} records in quarantine, every offset exactly once.");
@@ -63,7 +69,7 @@ fn totals(audit: &Audit) -> (usize, usize) {
 /// Prints it for programs: one JSON object.
 pub(crate) fn json(audit: &Audit) -> Result<(), Failure> {
     let (rows, quarantined) = totals(audit);
-    let report = json!({"sound": audit.is_sound(), "rows": rows, "quarantined": quarantined, "kafka": audit.kafka, "logs": audit.logs});
+    let report = json!({"sound": audit.is_sound(), "rows": rows, "quarantined": quarantined, "kafka": audit.kafka, "logs": audit.logs, "invisible": audit.invisible});
     let text = serde_json::to_string_pretty(&report).map_err(|error| Failure::new("cannot print the audit", error))?;
     println!("{text}");
     Ok(())

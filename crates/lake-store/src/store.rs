@@ -1,4 +1,4 @@
-//! The protocol's requests to S3, and what S3's answers mean for it.
+//! Requests to the lake's bucket, and what S3's answers mean.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::error::StoreError;
 
@@ -19,6 +21,30 @@ pub struct Store {
 
 /// A version of an object: its ETag, as S3 quotes it.
 pub type Version = String;
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Its version.
+    pub version: Version,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, to the second, by S3's clock.
+    pub modified: DateTime<Utc>,
+}
+
+/// How a copy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// The object is there now.
+    Done,
+    /// Something was there already, and stays.
+    Existed,
+    /// There is nothing to copy.
+    NoSource,
+}
 
 /// How a conditional write ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,14 +92,7 @@ impl Store {
             Err(error) => return Err(self.failed(OPERATION, key, error)),
         };
         let Some(version) = output.e_tag else { return Err(self.unusable(OPERATION, key, "the answer has no ETag")) };
-        let body = output.body.collect().await.map_err(|error| StoreError {
-            operation: OPERATION,
-            bucket: self.bucket.clone(),
-            key: key.to_owned(),
-            reason: "the body broke off".to_owned(),
-            retryable: true,
-            source: Some(Box::new(error)),
-        })?;
+        let body = output.body.collect().await.map_err(|error| self.broken(OPERATION, key, error))?;
         Ok(Some((body.to_vec(), version)))
     }
 
@@ -86,6 +105,68 @@ impl Store {
         }
     }
 
+    /// All objects whose keys begin with `prefix`, in the order of their keys.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Object>, StoreError> {
+        const OPERATION: &str = "ListObjectsV2";
+        let mut found = Vec::new();
+        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed(OPERATION, prefix, error))?;
+            for object in page.contents.unwrap_or_default() {
+                let modified = object.last_modified.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
+                let (Some(key), Some(version), Some(modified)) = (object.key, object.e_tag, modified) else {
+                    return Err(self.unusable(OPERATION, prefix, "an object is listed without its key, ETag or time"));
+                };
+                let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
+                found.push(Object { key, version, size, modified });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The bytes of one version of an object; `None` where it is gone or has another version.
+    pub async fn get_version(&self, key: &str, version: &str) -> Result<Option<Bytes>, StoreError> {
+        const OPERATION: &str = "GetObject";
+        let output = match self.client.get_object().bucket(&self.bucket).key(key).if_match(version).send().await {
+            Ok(output) => output,
+            Err(error) if matches!(status(&error), Some(404 | 412)) && error.code() != Some("NoSuchBucket") => return Ok(None),
+            Err(error) => return Err(self.failed(OPERATION, key, error)),
+        };
+        let body = output.body.collect().await.map_err(|error| self.broken(OPERATION, key, error))?;
+        Ok(Some(body.into_bytes()))
+    }
+
+    /// Copies an object with its metadata to a key where there is none.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<Copied, StoreError> {
+        const OPERATION: &str = "CopyObject";
+        let source = format!("{}/{}", self.bucket, percent_encoded(from));
+        let mut tries = 0;
+        loop {
+            let request = self.client.copy_object().bucket(&self.bucket).key(to).copy_source(&source).if_none_match("*");
+            tries += 1;
+            match request.send().await {
+                Ok(output) => match output.copy_object_result.and_then(|result| result.e_tag) {
+                    Some(_) => return Ok(Copied::Done),
+                    None if tries < TRIES => {}
+                    None => return Err(self.unusable(OPERATION, to, "the answer has no ETag")),
+                },
+                Err(error) => match status(&error) {
+                    Some(412) => return Ok(Copied::Existed),
+                    Some(404) if error.code() != Some("NoSuchBucket") => return Ok(Copied::NoSource),
+                    Some(409) if tries < TRIES => {}
+                    _ => return Err(self.failed(OPERATION, to, error)),
+                },
+            }
+            tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
+        }
+    }
+
+    /// Removes an object; one that is gone already is success. In a bucket with versions it stays as an older version.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let answer = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        answer.map(drop).map_err(|error| self.failed("DeleteObject", key, error))
+    }
+
     /// Writes an object under a condition.
     pub async fn put(
         &self,
@@ -96,7 +177,7 @@ impl Store {
         condition: Condition<'_>,
     ) -> Result<Put, StoreError> {
         const OPERATION: &str = "PutObject";
-        let body = bytes::Bytes::from(body);
+        let body = Bytes::from(body);
         let mut tries = 0;
         loop {
             let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
@@ -146,6 +227,11 @@ impl Store {
         StoreError { operation, bucket: self.bucket.clone(), key: key.to_owned(), reason, retryable, source: Some(Box::new(error)) }
     }
 
+    fn broken(&self, operation: &'static str, key: &str, error: impl Error + Send + Sync + 'static) -> StoreError {
+        let (bucket, key, reason) = (self.bucket.clone(), key.to_owned(), "the body broke off".to_owned());
+        StoreError { operation, bucket, key, reason, retryable: true, source: Some(Box::new(error)) }
+    }
+
     fn unusable(&self, operation: &'static str, key: &str, reason: &str) -> StoreError {
         let (bucket, key, reason) = (self.bucket.clone(), key.to_owned(), reason.to_owned());
         StoreError { operation, bucket, key, reason, retryable: true, source: None }
@@ -165,4 +251,18 @@ impl<E> StatusOf for SdkError<E, aws_sdk_s3::config::http::HttpResponse> {
 
 fn status(error: &impl StatusOf) -> Option<u16> {
     error.status()
+}
+
+/// A key as the header that names a copy's source takes it.
+fn percent_encoded(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    key.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_copys_source_is_encoded() {
+        assert_eq!(super::percent_encoded("quotes/dt=2026-11-23/c-a_b.c~ é+%.parquet"), "quotes/dt%3D2026-11-23/c-a_b.c~%20%C3%A9%2B%25.parquet");
+    }
 }
