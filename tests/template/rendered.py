@@ -107,19 +107,13 @@ class _Evaluation:
         if isinstance(expression, bool):
             return expression
         ((function, argument),) = expression.items()
-        match function:
-            case "Condition":
-                return self.condition(argument)
-            case "Fn::Equals":
-                left, right = (str(self.value(side)) for side in argument)
-                return left == right
-            case "Fn::Not":
-                return not self.holds(argument[0])
-            case "Fn::And":
-                return all(self.holds(part) for part in argument)
-            case "Fn::Or":
-                return any(self.holds(part) for part in argument)
-        raise ValueError(f"not a condition: {function}")
+        if function == "Condition":
+            return self.condition(argument)
+        if function == "Fn::Equals":
+            left, right = (str(self.value(side)) for side in argument)
+            return left == right
+        parts = [self.holds(part) for part in argument]
+        return {"Fn::Not": not parts[0], "Fn::And": all(parts), "Fn::Or": any(parts)}[function]
 
     def value(self, node: Any) -> Any:
         if isinstance(node, list):
@@ -134,53 +128,57 @@ class _Evaluation:
         return {key: value for key, value in values.items() if value is not _NoValue}
 
     def call(self, function: str, argument: Any) -> Any:
-        match function:
-            case "Ref":
-                return self.reference(argument)
-            case "Fn::GetAtt":
-                return "${" + ".".join(argument) + "}"
-            case "Fn::If":
-                condition, then, otherwise = argument
-                return self.value(then if self.condition(condition) else otherwise)
-            case "Fn::Sub":
-                text, variables = argument if isinstance(argument, list) else (argument, {})
-                return self.substituted(text, {name: self.value(value) for name, value in variables.items()})
-            case "Fn::Join":
-                delimiter, parts = argument
-                return delimiter.join(self.value(parts))
-            case "Fn::Split":
-                delimiter, text = argument
-                return self.value(text).split(delimiter)
-            case "Fn::Select":
-                index, parts = argument
-                values = self.value(parts)
-                if int(index) >= len(values):
-                    raise Rejected(f"Fn::Select cannot select nonexistent value at index {index}")
-                return values[int(index)]
-            case "Fn::GetAZs":
-                return [f"us-east-1{letter}" for letter in "abcdef"]
-            case "Fn::Cidr":
-                block, count, _ = argument
-                return [f"{self.value(block)} part {index}" for index in range(int(count))]
-            case "Fn::Base64":
-                return self.value(argument)
-        raise ValueError(f"not known here: {function}")
+        return getattr(self, "fn_" + function.replace("Fn::", "").lower())(argument)
 
-    def reference(self, name: str) -> Any:
+    def fn_if(self, argument: Any) -> Any:
+        condition, then, otherwise = argument
+        return self.value(then if self.condition(condition) else otherwise)
+
+    def fn_ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return _NoValue
         if name in self.parameters:
             return self.parameters[name]
         return PSEUDO_PARAMETERS.get(name, "${" + name + "}")
 
-    def substituted(self, text: str, variables: dict[str, Any]) -> str:
+    def fn_getatt(self, path: list[str]) -> str:
+        return "${" + ".".join(path) + "}"
+
+    def fn_sub(self, argument: Any) -> str:
+        text, written = argument if isinstance(argument, list) else (argument, {})
+        variables = {name: self.value(value) for name, value in written.items()}
+
         def replacement(match: re.Match[str]) -> str:
             name = match.group(1)
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
-            return str(variables[name] if name in variables else self.reference(name))
+            return str(variables[name] if name in variables else self.fn_ref(name))
 
         return re.sub(r"\$\{([^}]+)\}", replacement, text)
+
+    def fn_join(self, argument: Any) -> str:
+        delimiter, parts = argument
+        return delimiter.join(self.value(parts))
+
+    def fn_split(self, argument: Any) -> list[str]:
+        delimiter, text = argument
+        return self.value(text).split(delimiter)
+
+    def fn_select(self, argument: Any) -> Any:
+        index, parts = int(argument[0]), self.value(argument[1])
+        if index >= len(parts):
+            raise Rejected(f"Fn::Select cannot select nonexistent value at index {index}")
+        return parts[index]
+
+    def fn_getazs(self, _: Any) -> list[str]:
+        return [f"us-east-1{letter}" for letter in "abcdef"]
+
+    def fn_cidr(self, argument: Any) -> list[str]:
+        block, count, _ = argument
+        return [f"{self.value(block)} part {index}" for index in range(int(count))]
+
+    def fn_base64(self, text: Any) -> str:
+        return self.value(text)
 
 
 def _checked(name: str, declaration: dict[str, Any], given: str | None) -> str:

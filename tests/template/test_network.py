@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unittest
-from typing import Any
+from typing import Any, Optional
 
 from tests.template.deployments import DEPLOYMENTS, EXISTING_CLUSTER
 from tests.template.rendered import Rendered, render
 
-Rule = tuple[str, str, str, int | None, int | None]
+Rule = tuple[str, str, str, Optional[int], Optional[int]]
 
 CLIENTS = {
     ("in", "BrokerSecurityGroup", "ProducerSecurityGroup", 9096, 9096),
