@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::query::{Days, Moment};
+
 /// Stock quotes through Kafka into a lake that SQL can query.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
@@ -44,10 +46,18 @@ compares them and lists the variables of each.")]
     /// Ask the lake a question in SQL.
     ///
     /// Works while `tickerlake local` runs on the data folder and after it stopped, and on a deployed stack.
+    /// Ctrl-C cancels a query on the server.
     #[command(after_help = "Examples:
   tickerlake query \"SELECT symbol, max(price) FROM quotes GROUP BY symbol\"
   tickerlake query --format csv \"SELECT * FROM quotes WHERE dt = '2013-10-07'\"
-  tickerlake query --stack tickerlake \"SELECT count(*) FROM quotes\"")]
+  tickerlake query --list
+  tickerlake query --name latest-quotes
+  tickerlake query --name bars --day 2013-10-07
+  tickerlake query --name latest-quotes-as-of --as-of 2013-10-07T15:30:00Z
+  tickerlake query --stack tickerlake \"SELECT count(*) FROM quotes\"
+
+A named query looks at the last days by the clock; in a lake that has none of them, at its newest day. --day names others.
+The same queries are among the saved queries of a deployed stack's work group.")]
     Query(QueryArgs),
     /// Prove that every Kafka offset is in the lake exactly once.
     ///
@@ -166,11 +176,20 @@ pub(crate) struct QueryArgs {
     /// How the rows are printed
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub(crate) format: TableFormat,
-    /// A named query of the template instead of SQL
+    /// A named query of the template instead of SQL; --list tells what there is
     #[arg(long, value_name = "NAMED_QUERY", conflicts_with = "sql")]
     pub(crate) name: Option<String>,
+    /// The days that the named query looks at, New York's: 2026-11-20, or 2026-11-16..2026-11-20
+    #[arg(long, value_name = "DAYS", requires = "name")]
+    pub(crate) day: Option<Days>,
+    /// The moment that latest-quotes-as-of looks back from: 2026-11-20T15:30:00Z
+    #[arg(long, value_name = "TIME", requires = "name")]
+    pub(crate) as_of: Option<Moment>,
+    /// List the named queries and what they answer
+    #[arg(long, conflicts_with_all = ["name", "sql"])]
+    pub(crate) list: bool,
     /// The SQL
-    #[arg(value_name = "SQL", required_unless_present = "name")]
+    #[arg(value_name = "SQL", required_unless_present_any = ["name", "list"])]
     pub(crate) sql: Option<String>,
 }
 

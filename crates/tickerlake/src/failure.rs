@@ -8,10 +8,15 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub(crate) struct Failure {
     text: String,
-    usage: bool,
+    exit_code: u8,
 }
 
 impl Failure {
+    /// The exit code after Ctrl-C, as shells have it: 128 and the signal's number.
+    pub(crate) const INTERRUPTED: u8 = 130;
+    const USAGE: u8 = 2;
+    const OTHER: u8 = 1;
+
     /// Something failed because of `source`.
     pub(crate) fn new(what: impl fmt::Display, source: impl Error) -> Self {
         let mut text = what.to_string();
@@ -25,17 +30,22 @@ impl Failure {
             }
             cause = error.source();
         }
-        Self { text, usage: false }
+        Self { text, exit_code: Self::OTHER }
     }
 
     /// Something failed, and there is no more to say.
     pub(crate) fn plain(what: impl fmt::Display) -> Self {
-        Self { text: what.to_string(), usage: false }
+        Self { text: what.to_string(), exit_code: Self::OTHER }
     }
 
     /// The command was called wrongly.
     pub(crate) fn usage(what: impl fmt::Display) -> Self {
-        Self { text: what.to_string(), usage: true }
+        Self { text: what.to_string(), exit_code: Self::USAGE }
+    }
+
+    /// Ctrl-C came.
+    pub(crate) fn interrupted(what: impl fmt::Display) -> Self {
+        Self { text: what.to_string(), exit_code: Self::INTERRUPTED }
     }
 
     /// The command line cannot be read. Of clap's text, what is wrong: the usage that follows takes a screen.
@@ -45,9 +55,9 @@ impl Failure {
         Self::usage(format_args!("{wrong}; --help tells more"))
     }
 
-    /// 2 for usage, 1 for the rest.
+    /// 2 for usage, 130 for Ctrl-C, 1 for the rest.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if self.usage { 2 } else { 1 })
+        ExitCode::from(self.exit_code)
     }
 }
 

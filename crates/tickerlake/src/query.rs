@@ -1,21 +1,89 @@
-//! `tickerlake query`: SQL over the lake.
+//! `tickerlake query`: SQL over the lake, and the named queries that ship with it.
+
+mod days;
+mod execution;
+mod moment;
+mod named;
+mod progress;
+
+use std::time::Instant;
+
+use tokio::signal::ctrl_c;
+
+pub(crate) use days::Days;
+pub(crate) use execution::Execution;
+pub(crate) use moment::Moment;
 
 use crate::cli::QueryArgs;
 use crate::failure::Failure;
-use crate::lake::Visit;
-use crate::rows;
+use crate::lake::{Lake, Visit};
+use crate::rows::{self, Rows};
+use named::NamedQuery;
+use progress::Progress;
 
 /// Runs the query and prints its rows.
 pub(crate) async fn run(args: QueryArgs) -> Result<(), Failure> {
     let visit = Visit::open(&args.lake).await?;
-    let answer = match (&args.name, &args.sql) {
-        (Some(name), _) => match visit.lake.named_query(name).await {
-            Ok(sql) => visit.lake.query(&sql).await,
-            Err(failure) => Err(failure),
-        },
-        (None, Some(sql)) => visit.lake.query(sql).await,
-        (None, None) => Err(Failure::usage("there is neither SQL nor --name")),
-    };
+    let answer = answer(&visit.lake, &args).await;
     visit.close().await;
-    rows::print(&answer?, args.format)
+    let rows = answer?;
+    // The handler of Ctrl-C stays once it is there, and printing a long result must end by it too.
+    tokio::spawn(async {
+        if ctrl_c().await.is_ok() {
+            std::process::exit(i32::from(Failure::INTERRUPTED));
+        }
+    });
+    rows::print(&rows, args.format)
+}
+
+async fn answer(lake: &Lake, args: &QueryArgs) -> Result<Rows, Failure> {
+    if args.list {
+        return Ok(named::listed(&named::all(lake).await?));
+    }
+    match (&args.name, &args.sql) {
+        (Some(name), _) => {
+            let query = named::find(lake, name).await?;
+            ask(lake, &prepared(lake, query, args).await?).await
+        }
+        (None, Some(sql)) => ask(lake, sql).await,
+        (None, None) => Err(Failure::usage("there is neither SQL nor --name")),
+    }
+}
+
+/// The named query's SQL: verbatim, or with the days and the moment that were asked for.
+async fn prepared(lake: &Lake, query: NamedQuery, args: &QueryArgs) -> Result<String, Failure> {
+    let mut sql = query.sql;
+    if let Some(moment) = &args.as_of {
+        sql = moment.put_into(&sql).ok_or_else(|| Failure::usage(format_args!("{} asks for no moment: leave --as-of out", query.name)))?;
+    }
+    let days = match (&args.day, &args.as_of) {
+        (Some(days), _) => Some(*days),
+        (None, Some(moment)) => Some(moment.week_before()),
+        (None, None) => days::instead_of_none(lake).await?,
+    };
+    match days {
+        None => Ok(sql),
+        Some(days) => match days.put_into(&sql) {
+            Some(sql) => Ok(sql),
+            None if args.day.is_none() => Ok(sql),
+            None => Err(Failure::usage(format_args!("{} asks for no days: leave --day out", query.name))),
+        },
+    }
+}
+
+/// Runs SQL; tells how far it is where somebody waits at a terminal, and cancels it at Ctrl-C.
+async fn ask(lake: &Lake, sql: &str) -> Result<Rows, Failure> {
+    let began = Instant::now();
+    let execution = Execution::start(lake, sql).await?;
+    let mut progress = Progress::of_terminal(began);
+    let rows = tokio::select! {
+        biased;
+        rows = execution.rows(|scanned| progress.show(scanned)) => rows,
+        Ok(()) = ctrl_c() => {
+            execution.stop().await?;
+            Err(Failure::interrupted("the query was cancelled"))
+        }
+    };
+    progress.end(rows.as_ref().ok().map(|rows| rows.rows.len()));
+    rows
 }

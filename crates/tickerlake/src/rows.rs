@@ -1,8 +1,7 @@
 //! The rows of a query, and how they are printed.
 
+use std::borrow::Cow;
 use std::io::{Error, Result, Write};
-
-use serde_json::{Map, Value};
 
 use crate::cli::TableFormat;
 use crate::failure::Failure;
@@ -34,19 +33,20 @@ fn write(out: &mut impl Write, rows: &Rows, format: TableFormat) -> Result<()> {
     }
 }
 
-/// Aligned columns: numbers to the right, a null as nothing.
+/// Aligned columns: numbers to the right, a null as NULL, and control characters spelt out, so that a value stays in its line
+/// and tells the terminal nothing.
 fn table(out: &mut impl Write, rows: &Rows) -> Result<()> {
     let length = |value: &str| value.chars().count();
     let mut widths: Vec<usize> = rows.columns.iter().map(|(name, _)| length(name)).collect();
     for row in &rows.rows {
         for (width, value) in widths.iter_mut().zip(row) {
-            *width = (*width).max(value.as_deref().map_or(0, length));
+            *width = (*width).max(length(&cell(value.as_deref())));
         }
     }
-    let mut line = |cells: Vec<&str>| {
+    let mut line = |cells: Vec<Cow<'_, str>>| {
         let mut text = String::new();
         for ((cell, width), (_, kind)) in cells.into_iter().zip(&widths).zip(&rows.columns) {
-            let padding = " ".repeat(width.saturating_sub(length(cell)));
+            let padding = " ".repeat(width.saturating_sub(length(&cell)));
             let number =
                 matches!(kind.as_str(), "decimal" | "bigint" | "integer" | "int" | "double" | "float" | "real" | "smallint" | "tinyint");
             text.push_str("  ");
@@ -54,8 +54,19 @@ fn table(out: &mut impl Write, rows: &Rows) -> Result<()> {
         }
         writeln!(out, "{}", text.trim_end())
     };
-    line(rows.columns.iter().map(|(name, _)| name.as_str()).collect())?;
-    rows.rows.iter().try_for_each(|row| line(row.iter().map(|value| value.as_deref().unwrap_or_default()).collect()))
+    line(rows.columns.iter().map(|(name, _)| cell(Some(name))).collect())?;
+    rows.rows.iter().try_for_each(|row| line(row.iter().map(|value| cell(value.as_deref())).collect()))
+}
+
+fn cell(value: Option<&str>) -> Cow<'_, str> {
+    match value {
+        None => Cow::Borrowed("NULL"),
+        Some(text) if text.contains(char::is_control) => {
+            let spelt = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+            Cow::Owned(text.chars().map(spelt).collect())
+        }
+        Some(text) => Cow::Borrowed(text),
+    }
 }
 
 /// Comma-separated with a header. A null is an empty field, an empty text is `""`.
@@ -70,14 +81,17 @@ fn csv(out: &mut impl Write, rows: &Rows) -> Result<()> {
     rows.rows.iter().try_for_each(|row| line(row.iter().map(|value| field(value.as_deref())).collect()))
 }
 
-/// One object a row. Values are strings, as Athena gives them: no reader turns a price into a binary float.
+/// One object a row, its members in the columns' order. Values are strings, as Athena gives them: no reader turns a price into a
+/// binary float.
 fn json(out: &mut impl Write, rows: &Rows) -> Result<()> {
     for row in &rows.rows {
-        let members = rows.columns.iter().zip(row);
-        let object: Map<_, _> =
-            members.map(|((name, _), value)| (name.clone(), value.clone().map_or(Value::Null, Value::String))).collect();
-        serde_json::to_writer(&mut *out, &object).map_err(Error::from)?;
-        writeln!(out)?;
+        for (index, ((name, _), value)) in rows.columns.iter().zip(row).enumerate() {
+            out.write_all(if index == 0 { b"{" } else { b"," })?;
+            serde_json::to_writer(&mut *out, name).map_err(Error::from)?;
+            out.write_all(b":")?;
+            serde_json::to_writer(&mut *out, value).map_err(Error::from)?;
+        }
+        writeln!(out, "{}", if row.is_empty() { "{}" } else { "}" })?;
     }
     Ok(())
 }
@@ -103,7 +117,13 @@ mod tests {
 
     #[test]
     fn rows_are_aligned() {
-        assert_eq!(written(TableFormat::Table), "  symbol    price\n  BRK.B      1.50\n  a,\"b\"\n          1000.00\n");
+        assert_eq!(written(TableFormat::Table), "  symbol    price\n  BRK.B      1.50\n  a,\"b\"     NULL\n          1000.00\n");
+    }
+
+    #[test]
+    fn a_value_keeps_to_its_line() {
+        assert_eq!(cell(Some("two\nlines\u{1b}[31m, ü")), "two\\nlines\\u{1b}[31m, ü");
+        assert_eq!((cell(None), cell(Some(""))), ("NULL".into(), "".into()));
     }
 
     #[test]
@@ -113,6 +133,6 @@ mod tests {
 
     #[test]
     fn json_keeps_numbers_exact() {
-        assert_eq!(written(TableFormat::Json).lines().nth(1).unwrap(), r#"{"price":null,"symbol":"a,\"b\""}"#);
+        assert_eq!(written(TableFormat::Json).lines().nth(1).unwrap(), r#"{"symbol":"a,\"b\"","price":null}"#);
     }
 }

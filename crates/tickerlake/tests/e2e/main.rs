@@ -15,5 +15,6 @@ mod live;
 mod poison;
 mod processes;
 mod quarantine;
+mod query;
 mod recording;
 mod replay;
