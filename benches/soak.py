@@ -101,8 +101,10 @@ class Soak:
 
     def replay(self, file):
         """Replays a file to its end, however often something is killed."""
-        with open(self.data.parent / "soak.log", "a") as log:
+        path = self.data.parent / "soak.log"
+        with open(path, "a") as log:
             while True:
+                kills = sum(self.killed.values())
                 stack = self.stack(file, log)
                 while stack.poll() is None:
                     time.sleep(0.25)
@@ -113,6 +115,8 @@ class Soak:
                         self.next_kill = time.monotonic() + random.uniform(*self.options.kill_after)
                 if stack.returncode == 0:
                     return
+                if kills == sum(self.killed.values()):
+                    sys.exit(f"the stack ended by itself with {stack.returncode}: see {path}")
 
     def run(self):
         expected = 0
