@@ -28,12 +28,18 @@ build: needs-rust ## Compile the functions and the local stack
 	cargo build --workspace --locked
 
 .PHONY: test
-test: needs-rust needs-python needs-java build test-template test-queries ## Run every test; ARGS goes to `cargo test`
+test: needs-rust needs-python needs-java build test-template test-queries test-clients ## Run every test; ARGS goes to `cargo test`
 	cargo test --workspace --locked $(ARGS)
 
 .PHONY: test-template
-test-template: needs-python $(VENV)/.installed ## Test template.yaml alone
-	$(VENV)/bin/python -m unittest discover --start-directory $(TEMPLATE_TESTS) --top-level-directory .
+test-template: needs-python $(VENV)/.installed $(VENV)-checkov/.installed ## Test template.yaml alone
+	CHECKOV=$(abspath $(VENV)-checkov)/bin/checkov $(VENV)/bin/python -m unittest discover --start-directory $(TEMPLATE_TESTS) --top-level-directory .
+
+$(VENV)-checkov/.installed: tests/template/requirements-checkov.txt
+	$(MAKE) --no-print-directory needs-python
+	python3 -m venv $(VENV)-checkov
+	$(VENV)-checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .PHONY: test-queries
 test-queries: needs-python build $(VENV)/.installed ## Compare every named query with a computation of its own, to the last digit
@@ -43,18 +49,27 @@ test-queries: needs-python build $(VENV)/.installed ## Compare every named query
 queries: needs-python ## Write queries/ into template.yaml, which needs their text
 	python3 -m tests.template.named_queries
 
-# The functions are built as they deploy. The driver is built as the tests are: what it times are other processes.
+.PHONY: test-clients
+test-clients: needs-python build $(VENV)-clients/.installed ## Let boto3, awswrangler, the AWS CLI, pyarrow and DuckDB read a small lake
+	TICKERLAKE=$(abspath $(TARGET_DIR))/debug/tickerlake $(VENV)-clients/bin/python -m unittest discover \
+	  --start-directory tests/clients --top-level-directory .
+
+# The functions are built as they deploy. The drivers are built as the tests are: what they time are other processes.
 .PHONY: bench
-bench: needs-rust needs-python $(VENV)-bench/.installed ## Measure write-quotes beside the same function in Python; takes minutes
-	cargo build --release --locked --package write-quotes --package benches --bin write-quotes --bin decode
+bench: needs-rust needs-python $(VENV)-bench/.installed ## Measure write-quotes beside the same function in Python, and fetch-quotes; takes minutes
+	cargo build --release --locked --package write-quotes --package fetch-quotes --package benches \
+	  --bin write-quotes --bin fetch-quotes --bin decode
 	cargo bench --workspace --locked --profile dev --bench side_by_side -- \
 	  --binaries $(abspath $(TARGET_DIR))/release --python $(abspath $(VENV)-bench)/bin/python $(ARGS)
+	cargo bench --workspace --locked --profile dev --bench fetching -- --binaries $(abspath $(TARGET_DIR))/release $(ARGS)
 
-# A venv of its own: aws-sam-cli wants another boto3.
+# Venvs of their own: aws-sam-cli wants another boto3, and awswrangler another pyarrow.
 $(VENV)-bench/.installed: benches/requirements.txt
+$(VENV)-clients/.installed: tests/clients/requirements.txt
+$(VENV)-bench/.installed $(VENV)-clients/.installed:
 	$(MAKE) --no-print-directory needs-python
-	python3 -m venv $(VENV)-bench
-	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 .PHONY: lint
@@ -88,6 +103,16 @@ format: needs-rust ## Format the code
 .PHONY: package
 package: needs-rust $(VENV)/.installed ## Build the functions for deployment (arm64), into .aws-sam
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/sam build $(ARGS)
+	@for function in .aws-sam/build/*/bootstrap; do \
+	  printf '%-28s %6d KB, %5d KB zipped\n' "$$(basename "$$(dirname "$$function")")" \
+	    $$(($$(wc -c <"$$function") / 1024)) $$(($$(gzip -9 -c "$$function" | wc -c) / 1024)); \
+	done
+
+# The profiles are in samconfig.toml; docs/deploy.md begins with an empty account.
+.PHONY: deploy
+deploy: needs-rust $(VENV)/.installed ## Build and deploy; ARGS goes to `sam deploy`: the first time --guided
+	$(MAKE) --no-print-directory package ARGS=
+	$(VENV)/bin/sam deploy $(ARGS)
 
 .PHONY: venv
 venv: needs-python $(VENV)/.installed ## Install the Python tools that lint, test and package use
@@ -100,7 +125,7 @@ $(VENV)/.installed: requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove what was built and the local stack's data
-	rm -rf .aws-sam .tickerlake .venv .venv-bench
+	rm -rf .aws-sam .tickerlake .venv .venv-bench .venv-clients .venv-checkov
 	cargo clean
 
 .PHONY: needs-rust needs-python needs-java
