@@ -1,56 +1,76 @@
 //! The crawls of one Glue crawler.
 
 use aws_sdk_glue::Client;
-use aws_sdk_glue::types::{Crawler, CrawlerState};
+use aws_sdk_glue::types::{Crawler, CrawlerState, LastCrawlStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::Clock;
 use crate::error::Error;
 
 /// One Glue crawler.
-#[derive(Debug)]
 pub(crate) struct Crawls {
     glue: Client,
-    /// The crawler's name.
-    pub(crate) crawler: String,
+    crawler: String,
+    clock: Clock,
+}
+
+/// The newest crawl of a crawler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Crawl {
+    /// When it began; of one that is under way not later than it did.
+    pub(crate) began: DateTime<Utc>,
+    /// How it stands.
+    pub(crate) standing: Standing,
+}
+
+/// How a crawl stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Under way.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Failed or was stopped, with Glue's own words.
+    Failed(String),
 }
 
 impl Crawls {
-    pub(crate) fn new(glue: Client, crawler: String) -> Self {
-        Self { glue, crawler }
+    pub(crate) fn new(glue: Client, crawler: String, clock: Clock) -> Self {
+        Self { glue, crawler, clock }
     }
 
-    /// Makes sure that a crawl began at `wanted` or later, starting one if need be.
-    ///
-    /// Answers when the newest crawl began. That is before `wanted` if an older one is still running: it may have
-    /// listed the folder before the object landed there, so the crawl must be asked for again.
-    pub(crate) async fn ensure_since(&self, wanted: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
-        // Looked at before it is started: a message that comes back after its crawl began, or a retry by the SDK whose
-        // first try got through, is answered by that crawl.
-        let newest = self.newest().await?;
-        match newest.began {
-            Some(began) if began >= wanted || newest.running => return Ok(began),
-            _ => {}
-        }
-        match self.glue.start_crawler().name(&self.crawler).send().await {
-            Ok(_) => {
-                tracing::info!(crawler = self.crawler, "Started the crawler.");
-                Ok(wanted)
-            }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_crawler_running_exception()) => {
-                // Begun since it was looked at, by another invocation or by the SDK's own first try.
-                Ok(self.newest().await?.began.unwrap_or(DateTime::UNIX_EPOCH))
-            }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_entity_not_found_exception()) => Err(self.no_crawler(error)),
-            Err(error) => Err(Error::glue("StartCrawler", self.crawler.clone(), error)),
-        }
+    /// The crawler's name.
+    pub(crate) fn crawler(&self) -> &str {
+        &self.crawler
     }
 
-    async fn newest(&self) -> Result<Newest, Error> {
+    /// The newest crawl; `None` if there never was one.
+    pub(crate) async fn newest(&self) -> Result<Option<Crawl>, Error> {
+        // Taken before the call, so that a slow answer does not make a crawl younger than it is.
+        let now = (self.clock)();
         match self.glue.get_crawler().name(&self.crawler).send().await {
-            Ok(answer) => Ok(answer.crawler.map(|crawler| Newest::of(&crawler, Utc::now())).unwrap_or_default()),
+            Ok(answer) => Ok(answer.crawler.and_then(|crawler| Crawl::newest_of(&crawler, now))),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_entity_not_found_exception()) => Err(self.no_crawler(error)),
-            Err(error) => Err(Error::glue("GetCrawler", self.crawler.clone(), error)),
+            Err(error) => Err(Error::call("GetCrawler", self.crawler.clone(), error)),
         }
+    }
+
+    /// Starts a crawl; answers when it began, or that one is under way.
+    ///
+    /// CrawlerRunning may be the answer to the SDK's second try, whose first one started the crawl and lost its answer, or
+    /// speak of a crawl that another invocation started. Nothing is concluded from it: who waits for a crawl comes back,
+    /// and is done once a crawl has succeeded that began late enough.
+    pub(crate) async fn start(&self) -> Result<DateTime<Utc>, Error> {
+        let now = (self.clock)();
+        match self.glue.start_crawler().name(&self.crawler).send().await {
+            Ok(_) => tracing::info!(crawler = self.crawler, "Started the crawler."),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_crawler_running_exception()) => {
+                tracing::info!(crawler = self.crawler, "The crawler was running by the time it was to be started.");
+            }
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_entity_not_found_exception()) => return Err(self.no_crawler(error)),
+            Err(error) => return Err(Error::call("StartCrawler", self.crawler.clone(), error)),
+        }
+        Ok(now)
     }
 
     fn no_crawler(&self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -58,24 +78,28 @@ impl Crawls {
     }
 }
 
-/// The newest crawl of a crawler, if there was any.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Newest {
-    began: Option<DateTime<Utc>>,
-    running: bool,
-}
-
-impl Newest {
-    fn of(crawler: &Crawler, now: DateTime<Utc>) -> Self {
-        let running = !matches!(crawler.state(), None | Some(CrawlerState::Ready));
-        let began = if running {
+impl Crawl {
+    fn newest_of(crawler: &Crawler, now: DateTime<Utc>) -> Option<Self> {
+        if !matches!(crawler.state(), None | Some(CrawlerState::Ready)) {
             // LastCrawl tells of the crawl before the one that is running.
-            TimeDelta::try_milliseconds(crawler.crawl_elapsed_time()).and_then(|elapsed| now.checked_sub_signed(elapsed))
-        } else {
-            let start = crawler.last_crawl().and_then(|crawl| crawl.start_time());
-            start.and_then(|start| start.to_millis().ok()).and_then(DateTime::from_timestamp_millis)
+            let elapsed = TimeDelta::try_milliseconds(crawler.crawl_elapsed_time());
+            let began = elapsed.and_then(|elapsed| now.checked_sub_signed(elapsed))?;
+            return Some(Self { began, standing: Standing::Running });
+        }
+        let last = crawler.last_crawl()?;
+        let began = last.start_time()?.to_millis().ok().and_then(DateTime::from_timestamp_millis)?;
+        let words = || last.error_message().unwrap_or("no reason given").to_owned();
+        let standing = match last.status() {
+            Some(LastCrawlStatus::Succeeded) => Standing::Succeeded,
+            Some(LastCrawlStatus::Cancelled) => Standing::Failed("it was stopped".to_owned()),
+            _ => Standing::Failed(words()),
         };
-        Self { began, running }
+        Some(Self { began, standing })
+    }
+
+    /// Whether it saw all that landed at `time` or before.
+    pub(crate) fn has_seen(&self, time: DateTime<Utc>) -> bool {
+        self.began >= time && self.standing == Standing::Succeeded
     }
 }
 
@@ -93,19 +117,31 @@ mod tests {
 
     #[test]
     fn a_running_crawl_began_as_long_ago_as_it_took_so_far() {
-        let last = LastCrawlInfo::builder().start_time(GlueTime::from_secs(1_000)).build();
+        let last = LastCrawlInfo::builder().start_time(GlueTime::from_secs(1_000)).status(LastCrawlStatus::Succeeded).build();
         for state in [CrawlerState::Running, CrawlerState::Stopping] {
             let crawler = Crawler::builder().state(state).crawl_elapsed_time(61_500).last_crawl(last.clone()).build();
-            let newest = Newest::of(&crawler, at("2026-11-23T14:31:01.500Z"));
-            assert_eq!(newest, Newest { began: Some(at("2026-11-23T14:30:00Z")), running: true });
+            let newest = Crawl::newest_of(&crawler, at("2026-11-23T14:31:01.500Z")).unwrap();
+            assert_eq!(newest, Crawl { began: at("2026-11-23T14:30:00Z"), standing: Standing::Running });
+            assert!(!newest.has_seen(at("2026-11-23T14:29:00Z")), "it has listed nothing yet, for all we know");
         }
     }
 
     #[test]
-    fn a_crawl_that_is_over_began_when_glue_says() {
-        let last = LastCrawlInfo::builder().start_time(GlueTime::from_millis(1_795_444_200_250)).build();
-        let crawler = Crawler::builder().state(CrawlerState::Ready).crawl_elapsed_time(9).last_crawl(last).build();
-        assert_eq!(Newest::of(&crawler, Utc::now()), Newest { began: Some(at("2026-11-23T14:30:00.250Z")), running: false });
-        assert_eq!(Newest::of(&Crawler::builder().build(), Utc::now()), Newest::default());
+    fn a_crawl_that_is_over_began_and_ended_as_glue_says() {
+        let began = at("2026-11-23T14:30:00.250Z");
+        for (status, standing) in [
+            (LastCrawlStatus::Succeeded, Standing::Succeeded),
+            (LastCrawlStatus::Failed, Standing::Failed("why".into())),
+            (LastCrawlStatus::Cancelled, Standing::Failed("it was stopped".into())),
+        ] {
+            let last = LastCrawlInfo::builder().start_time(GlueTime::from_millis(began.timestamp_millis()));
+            let last = last.status(status).error_message("why").build();
+            let crawler = Crawler::builder().state(CrawlerState::Ready).crawl_elapsed_time(9).last_crawl(last).build();
+            let newest = Crawl::newest_of(&crawler, Utc::now()).unwrap();
+            assert_eq!(newest, Crawl { began, standing: standing.clone() });
+            assert_eq!(newest.has_seen(began), standing == Standing::Succeeded);
+            assert!(!newest.has_seen(began + TimeDelta::milliseconds(1)));
+        }
+        assert_eq!(Crawl::newest_of(&Crawler::builder().build(), Utc::now()), None);
     }
 }

@@ -1,15 +1,22 @@
-//! Why a message could not be worked off.
+//! Why a message could not be worked off, and for how long it is worth a try.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use chrono::{DateTime, SecondsFormat, Utc};
+use lake_store::StoreError;
 
-/// Why a message goes back to its queue.
+/// How often a message is tried that only someone's hand can help: with the template's queue, for a quarter of an hour.
+///
+/// Long enough for what mends itself after all (a new role's rights take a while, a deployment replaces a table), short
+/// enough that someone is told soon, and that crawls that fail one after the other stay cheap.
+const FEW_TRIES: u32 = 5;
+
+/// Why a message is not done yet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The body is nothing that S3 sends. It comes back until the queue hands it to its dead letters.
+    /// The body is nothing that S3 sends.
     #[error("the message is not an S3 notification")]
     NotANotification(#[source] serde_json::Error),
     /// Glue does not have the table, or its database.
@@ -42,67 +49,131 @@ pub(crate) enum Error {
         /// The partition's Location, or what the table's makes of it.
         found: String,
     },
+    /// A compacted generation without its manifest: nobody can tell whether the object's rows are in it already.
+    #[error("s3://{bucket}/{folder} has no manifest that says what was compacted into it")]
+    NoManifest {
+        /// The bucket.
+        bucket: String,
+        /// The generation's folder.
+        folder: String,
+    },
+    /// A compacted generation whose manifest makes no sense.
+    #[error("the manifest of s3://{bucket}/{folder} cannot be read")]
+    BadManifest {
+        /// The bucket.
+        bucket: String,
+        /// The generation's folder.
+        folder: String,
+        /// Where it stops making sense.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Others changed the partition each time that it was looked at.
+    #[error("{partition} does not stay where it is registered")]
+    Unsettled {
+        /// The partition, `dt=YYYY-MM-DD`.
+        partition: String,
+    },
+    /// The crawl that the message waits for is under way.
+    #[error("crawler {crawler} is at work since {}", time(began))]
+    CrawlUnderway {
+        /// The configured crawler.
+        crawler: String,
+        /// When the crawl began.
+        began: DateTime<Utc>,
+    },
     /// A crawl is under way that began before the object landed: it may have listed the folder by then.
-    #[error("crawler {crawler} is running since {}, before the object landed: the crawl is asked for again", began.to_rfc3339_opts(SecondsFormat::Millis, true))]
+    #[error("crawler {crawler} is at work since {}, before the object landed: the crawl is asked for again", time(began))]
     CrawlerBusy {
         /// The configured crawler.
         crawler: String,
         /// When the crawl that is running began.
         began: DateTime<Utc>,
     },
-    /// Glue answered a call with an error, or not at all.
+    /// The crawl that the message waited for has failed or was stopped.
+    #[error("the crawl of {crawler} that began at {} did not succeed: {reason}", time(began))]
+    CrawlFailed {
+        /// The configured crawler.
+        crawler: String,
+        /// When the crawl began.
+        began: DateTime<Utc>,
+        /// Glue's own words.
+        reason: String,
+    },
+    /// The invocation's time is over.
+    #[error("the invocation's time was over before {subject} was done")]
+    OutOfTime {
+        /// The partition or crawler that had its turn.
+        subject: String,
+    },
+    /// A service answered a call with an error, or not at all.
     #[error("{operation} of {subject} failed")]
-    Glue {
+    Call {
         /// The API's operation.
         operation: &'static str,
-        /// The partition, table or crawler that it was about.
+        /// The partition, table, crawler or queue that it was about.
         subject: String,
-        /// Whether Glue may answer otherwise in some minutes: throttled, timed out, or failed by itself.
-        retryable: bool,
+        /// Whether the service refused: it will again, until someone changes something.
+        refused: bool,
         /// The SDK's error.
         #[source]
         source: BoxError,
     },
+    /// S3 answered a call with an error, or not at all.
+    #[error(transparent)]
+    Lake(#[from] StoreError),
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 impl Error {
     /// What the SDK reported about `operation` on `subject`.
-    pub(crate) fn glue<E>(operation: &'static str, subject: impl Into<String>, error: SdkError<E>) -> Self
+    pub(crate) fn call<E>(operation: &'static str, subject: impl Into<String>, error: SdkError<E>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let retryable = match &error {
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-            SdkError::ServiceError(answer) => {
-                answer.raw().status().is_server_error()
-                    || matches!(
-                        answer.err().code(),
-                        Some(
-                            "ThrottlingException"
-                                | "Throttling"
-                                | "TooManyRequestsException"
-                                | "RequestLimitExceeded"
-                                | "OperationTimeoutException"
-                                | "InternalServiceException"
-                                | "ResourceNotReadyException"
-                                | "ConcurrentModificationException"
-                        )
-                    )
-            }
-            _ => false,
-        };
-        Self::Glue { operation, subject: subject.into(), retryable, source: error.into() }
+        // Only what is known to be a refusal: throttled, overloaded or unknown, the next try may fare better.
+        let refused = error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| {
+            matches!(
+                code,
+                "AccessDeniedException"
+                    | "AccessDenied"
+                    | "InvalidInputException"
+                    | "ValidationException"
+                    | "GlueEncryptionException"
+                    | "UnrecognizedClientException"
+                    | "InvalidSignatureException"
+                    | "AWS.SimpleQueueService.NonExistentQueue"
+                    | "QueueDoesNotExist"
+            )
+        });
+        Self::Call { operation, subject: subject.into(), refused, source: error.into() }
     }
 
-    /// Whether waiting can help. If not, someone must mend the message, the stack or its permissions.
-    pub(crate) fn is_retryable(&self) -> bool {
-        match self {
-            Self::CrawlerBusy { .. } => true,
-            Self::Glue { retryable, .. } => *retryable,
-            Self::NotANotification(_) | Self::NoTable { .. } | Self::NoCrawler { .. } | Self::OtherLocation { .. } => false,
-        }
+    /// How often a message is received with this error before it is given up, where its queue would give it up by itself
+    /// after `most` times.
+    pub(crate) fn tries(&self, most: u32) -> u32 {
+        let helped_by_hand = match self {
+            Self::NotANotification(_) => return 1,
+            Self::NoTable { .. }
+            | Self::NoCrawler { .. }
+            | Self::OtherLocation { .. }
+            | Self::BadManifest { .. }
+            | Self::CrawlFailed { .. } => true,
+            Self::Call { refused, .. } => *refused,
+            Self::Lake(error) => !error.retryable,
+            Self::NoManifest { .. }
+            | Self::Unsettled { .. }
+            | Self::CrawlUnderway { .. }
+            | Self::CrawlerBusy { .. }
+            | Self::OutOfTime { .. } => false,
+        };
+        if helped_by_hand { most.min(FEW_TRIES) } else { most }
+    }
+
+    /// Whether the message only waits for a crawl, as a day's first ones do.
+    pub(crate) fn is_expected(&self) -> bool {
+        matches!(self, Self::CrawlUnderway { .. } | Self::CrawlerBusy { .. })
     }
 
     /// The error and all that caused it, in one line.
@@ -116,4 +187,8 @@ impl Error {
         }
         line
     }
+}
+
+fn time(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

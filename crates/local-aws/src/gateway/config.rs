@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::glue::{CrawlerStateChangeHook, GlueSeed};
 use crate::s3::ObjectCreatedHook;
 use crate::s3::faults::Faults;
+use crate::sqs::QueueEndpoint;
 
 /// Port, folder, resources and who is told of what happens.
 pub struct GatewayConfig {
@@ -22,6 +23,8 @@ pub struct GatewayConfig {
     pub on_object_created: ObjectCreatedHook,
     /// What goes wrong in S3: nothing, but in tests of what depends on it.
     pub faults: Faults,
+    /// The queues that clients reach by their URLs.
+    pub queues: Vec<QueueEndpoint>,
     /// Database, table and crawlers of the template.
     pub glue: GlueSeed,
     /// Told of every crawl that began or ended.
@@ -45,6 +48,7 @@ impl GatewayConfig {
             buckets: Vec::new(),
             on_object_created: Arc::new(|_| {}),
             faults: Faults::default(),
+            queues: Vec::new(),
             glue: GlueSeed::default(),
             on_crawler_state_change: Arc::new(|_| {}),
             crawl_takes_at_least: Duration::ZERO,

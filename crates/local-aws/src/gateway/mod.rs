@@ -1,8 +1,8 @@
-//! One listener for S3, Glue and Athena: what `AWS_ENDPOINT_URL` of the local stack points to.
+//! One listener for S3, SQS, Glue and Athena: what `AWS_ENDPOINT_URL` of the local stack points to.
 //!
-//! The three services share a port because the SDKs take one endpoint for all of them. Glue and Athena speak JSON 1.1
-//! and name the operation in `X-Amz-Target`; whatever comes without that header is S3, path style. S3 checks
-//! signatures against the account's fixed keys; Glue and Athena take any request, for it comes from this machine.
+//! The services share a port because the SDKs take one endpoint for all of them. Those other than S3 speak JSON and name
+//! the operation in `X-Amz-Target`; whatever comes without that header is S3, path style. S3 checks signatures against
+//! the account's fixed keys; the others take any request, for it comes from this machine.
 
 mod config;
 mod error;
@@ -24,6 +24,7 @@ use crate::athena::Athena;
 use crate::glue::{Crawling, Glue};
 use crate::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::s3::{Recovered, Store};
+use crate::sqs::Sqs;
 
 /// How long requests under way may take to finish at [`Gateway::stop`].
 const GRACE: Duration = Duration::from_secs(2);
@@ -59,7 +60,13 @@ impl Gateway {
 
         let mut s3 = S3ServiceBuilder::new(store);
         s3.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
-        let services = serve::Services { s3: s3.build(), faults: config.faults, glue: glue.clone(), athena: athena.clone() };
+        let services = serve::Services {
+            s3: s3.build(),
+            faults: config.faults,
+            glue: glue.clone(),
+            athena: athena.clone(),
+            sqs: Sqs::new(config.queues),
+        };
         let stopping = CancellationToken::new();
         let server = tokio::spawn(serve::serve(listener, services, stopping.clone(), GRACE));
         tracing::info!(%address, "S3, Glue and Athena are listening.");

@@ -19,6 +19,7 @@ use crate::athena::Athena;
 use crate::glue::Glue;
 use crate::protocol::{ApiError, ApiResult};
 use crate::s3::faults::Faults;
+use crate::sqs::Sqs;
 
 /// The largest JSON request: Athena's longest query, escaped, with room to spare.
 const MAX_JSON_BODY: usize = 4 << 20;
@@ -35,6 +36,7 @@ pub(super) struct Services {
     pub(super) faults: Faults,
     pub(super) glue: Glue,
     pub(super) athena: Athena,
+    pub(super) sqs: Sqs,
 }
 
 /// Serves until told to stop, then for at most `grace` what is under way.
@@ -103,6 +105,7 @@ impl Services {
     async fn dispatch(&self, target: &str, body: &[u8]) -> ApiResult {
         match target.split_once('.') {
             Some(("AWSGlue", operation)) => self.glue.call(operation, body).await,
+            Some(("AmazonSQS", operation)) => self.sqs.call(operation, body).await,
             Some(("AmazonAthena", operation)) => self.athena.call(operation, body),
             _ => Err(ApiError::new("UnknownOperationException", format!("{target} is not served by the local stack."))),
         }

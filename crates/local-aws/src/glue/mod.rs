@@ -12,6 +12,8 @@ mod crawlers;
 mod databases;
 mod error;
 mod events;
+mod expression;
+mod name_pattern;
 mod parquet_schema;
 mod partitions;
 mod seed;
@@ -100,6 +102,8 @@ impl Glue {
     fn dispatch(&self, operation: &str, input: Input) -> ApiResult {
         match operation {
             "CreateDatabase" => self.create_database(&input),
+            "UpdateDatabase" => self.update_database(&input),
+            "DeleteDatabase" => self.delete_database(&input),
             "GetDatabase" => self.get_database(&input),
             "GetDatabases" => self.get_databases(&input),
             "CreateTable" => self.create_table(&input),
@@ -107,13 +111,16 @@ impl Glue {
             "GetTable" => self.get_table(&input),
             "GetTables" => self.get_tables(&input),
             "DeleteTable" => self.delete_table(&input),
+            "BatchDeleteTable" => self.batch_delete_table(&input),
             "CreatePartition" => self.create_partition(&input),
             "BatchCreatePartition" => self.batch_create_partition(&input),
             "GetPartition" => self.get_partition(&input),
             "GetPartitions" => self.get_partitions(&input),
             "BatchGetPartition" => self.batch_get_partition(&input),
             "UpdatePartition" => self.update_partition(&input),
+            "BatchUpdatePartition" => self.batch_update_partition(&input),
             "DeletePartition" => self.delete_partition(&input),
+            "BatchDeletePartition" => self.batch_delete_partition(&input),
             "CreateCrawler" => self.create_crawler(input),
             "UpdateCrawler" => self.update_crawler(input),
             "DeleteCrawler" => self.delete_crawler(&input),

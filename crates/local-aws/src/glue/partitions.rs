@@ -3,12 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::catalog::{Catalog, Partition, Table};
+use super::expression::Condition;
 use super::{Glue, INVALID_INPUT};
 use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
 /// The most partitions in one page or batch, as in Glue.
 const MAX_PAGE: usize = 1000;
 const MAX_CREATED_AT_ONCE: usize = 100;
+const MAX_UPDATED_AT_ONCE: usize = 100;
+const MAX_DELETED_AT_ONCE: usize = 25;
 
 impl Glue {
     pub(super) fn create_partition(&self, input: &Input) -> ApiResult {
@@ -31,10 +34,7 @@ impl Glue {
             let mut errors = Vec::new();
             for partition in given {
                 if let Err(error) = Input::from_value(partition, INVALID_INPUT).and_then(|given| insert(table, given).map(drop)) {
-                    errors.push(json!({
-                        "PartitionValues": partition.get("Values"),
-                        "ErrorDetail": { "ErrorCode": error.kind(), "ErrorMessage": error.message() },
-                    }));
+                    errors.push(json!({ "PartitionValues": partition.get("Values"), "ErrorDetail": detail(&error) }));
                 }
             }
             Ok(json!({ "Errors": errors }))
@@ -52,15 +52,20 @@ impl Glue {
 
     pub(super) fn get_partitions(&self, input: &Input) -> ApiResult {
         let (database, table) = table_of(input)?;
-        // An expression that is not understood would answer too much without saying so.
-        if input.optional_string("Expression")?.is_some_and(|expression| !expression.trim().is_empty()) {
-            input.refuse("Expression")?;
-        }
-        input.refuse("Segment")?;
+        let expression = input.optional_string("Expression")?.filter(|expression| !expression.trim().is_empty());
+        let segment = segment(input)?;
         let bare = input.flag("ExcludeColumnSchema");
         self.read(|catalog| {
-            let partitions = catalog.table(database, table)?.partitions();
-            let (partitions, token) = page(partitions, input, MAX_PAGE)?;
+            let found = catalog.table(database, table)?;
+            let condition = expression.map(|expression| Condition::parse(expression, &found.partition_keys())).transpose()?;
+            let meets = |partition: &Partition| condition.as_ref().is_none_or(|condition| condition.is_met(&partition.values));
+            let partitions = found.partitions().iter().filter(|partition| meets(partition));
+            // Spread over the segments one by one: each partition is in one of them.
+            let partitions: Vec<_> = match segment {
+                Some((number, of)) => partitions.skip(number).step_by(of).collect(),
+                None => partitions.collect(),
+            };
+            let (partitions, token) = page(&partitions, input, MAX_PAGE)?;
             let partitions: Vec<Value> = partitions
                 .iter()
                 .map(|partition| {
@@ -100,14 +105,31 @@ impl Glue {
         let values = input.strings("PartitionValueList")?;
         let given = input.object("PartitionInput")?;
         self.change(|catalog| {
-            find(catalog, database, table, &values)?;
-            let table = catalog.table_mut(database, table)?;
-            // Changing the values is moving the partition.
-            if let Ok(position) = table.find(&values) {
-                let old = table.partitions.remove(position);
-                insert(table, given)?.created = old.created;
-            }
+            replace(catalog.table_mut(database, table)?, &values, given)?;
             Ok(json!({}))
+        })
+    }
+
+    pub(super) fn batch_update_partition(&self, input: &Input) -> ApiResult {
+        let (database, table) = table_of(input)?;
+        let entries = input.array("Entries")?;
+        if entries.len() > MAX_UPDATED_AT_ONCE {
+            return Err(input.invalid(format!("At most {MAX_UPDATED_AT_ONCE} partitions can be updated at once.")));
+        }
+        self.change(|catalog| {
+            let table = catalog.table_mut(database, table)?;
+            let mut errors = Vec::new();
+            for entry in entries {
+                let entry = Input::from_value(entry, INVALID_INPUT)?;
+                let values = entry.strings("PartitionValueList")?;
+                // A copy, because one that fails half-way must leave the partition as it was.
+                let mut changed = table.clone();
+                match replace(&mut changed, &values, entry.object("PartitionInput")?) {
+                    Ok(()) => *table = changed,
+                    Err(error) => errors.push(json!({ "PartitionValueList": values, "ErrorDetail": detail(&error) })),
+                }
+            }
+            Ok(json!({ "Errors": errors }))
         })
     }
 
@@ -120,6 +142,26 @@ impl Glue {
             Ok(json!({}))
         })
     }
+
+    pub(super) fn batch_delete_partition(&self, input: &Input) -> ApiResult {
+        let (database, table) = table_of(input)?;
+        let wanted = input.array("PartitionsToDelete")?;
+        if wanted.len() > MAX_DELETED_AT_ONCE {
+            return Err(input.invalid(format!("At most {MAX_DELETED_AT_ONCE} partitions can be deleted at once.")));
+        }
+        self.change(|catalog| {
+            let table = catalog.table_mut(database, table)?;
+            let mut errors = Vec::new();
+            for wanted in wanted {
+                let values = Input::from_value(wanted, INVALID_INPUT)?.strings("Values")?;
+                match table.find(&values) {
+                    Ok(position) => drop(table.partitions.remove(position)),
+                    Err(_) => errors.push(json!({ "PartitionValues": values, "ErrorDetail": detail(&no_partition()) })),
+                }
+            }
+            Ok(json!({ "Errors": errors }))
+        })
+    }
 }
 
 fn table_of(input: &Input) -> Result<(&str, &str), ApiError> {
@@ -129,9 +171,41 @@ fn table_of(input: &Input) -> Result<(&str, &str), ApiError> {
 fn find<'a>(catalog: &'a Catalog, database: &str, table: &str, values: &[String]) -> Result<&'a Partition, ApiError> {
     let table = catalog.table(database, table)?;
     let position = table.find(values).ok();
-    position
-        .and_then(|position| table.partitions.get(position))
-        .ok_or_else(|| ApiError::new("EntityNotFoundException", "Cannot find partition."))
+    position.and_then(|position| table.partitions.get(position)).ok_or_else(no_partition)
+}
+
+fn no_partition() -> ApiError {
+    ApiError::new("EntityNotFoundException", "Cannot find partition.")
+}
+
+fn detail(error: &ApiError) -> Value {
+    json!({ "ErrorCode": error.kind(), "ErrorMessage": error.message() })
+}
+
+/// Number and count of the segments that a table's partitions are read in.
+fn segment(input: &Input) -> Result<Option<(usize, usize)>, ApiError> {
+    if input.get("Segment").is_none() {
+        return Ok(None);
+    }
+    let segment = input.object("Segment")?;
+    let number = |name: &str| segment.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let (number, of) = (number("SegmentNumber"), number("TotalSegments").filter(|of| (1..=10).contains(of)));
+    match (number, of) {
+        (Some(number), Some(of)) if number < of => Ok(Some((number, of))),
+        _ => Err(input.invalid("Segment must have a SegmentNumber below its TotalSegments, which are 1 to 10.".to_owned())),
+    }
+}
+
+/// Puts another definition in a partition's place. Changing its values moves it; leaving them out keeps them.
+fn replace(table: &mut Table, values: &[String], given: Input) -> Result<(), ApiError> {
+    let position = table.find(values).map_err(|_| no_partition())?;
+    let old = table.partitions.remove(position);
+    let mut members = given.into_members();
+    if members.get("Values").is_none_or(Value::is_null) {
+        members.insert("Values".to_owned(), json!(values));
+    }
+    insert(table, Input::from_value(&Value::Object(members), INVALID_INPUT)?)?.created = old.created;
+    Ok(())
 }
 
 fn insert(table: &mut Table, given: Input) -> Result<&mut Partition, ApiError> {

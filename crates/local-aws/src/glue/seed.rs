@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::catalog::{CrawlerState, Database, Table, lower_name};
+use super::catalog::{CrawlerState, Database, Table};
 use super::crawlers::{crawler_definition, new_crawler};
+use super::databases::database_input;
 use super::error::GlueError;
 use super::tables::table_input;
 use super::{Glue, INVALID_INPUT};
@@ -39,10 +40,7 @@ impl Glue {
     }
 
     fn seed_database(&self, seed: &Value) -> Result<(), ApiError> {
-        let given = Input::from_value(seed, INVALID_INPUT)?.object("DatabaseInput")?;
-        let name = given.string("Name")?.to_lowercase();
-        let mut definition = given.into_members();
-        lower_name(&mut definition);
+        let (name, definition) = database_input(&Input::from_value(seed, INVALID_INPUT)?)?;
         self.change(|catalog| {
             match catalog.databases.get_mut(&name) {
                 Some(database) => database.definition = definition,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Glue;
 use super::catalog::{Definition, Table, lower_name};
+use super::name_pattern;
 use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
 impl Glue {
@@ -41,11 +42,29 @@ impl Glue {
 
     pub(super) fn get_tables(&self, input: &Input) -> ApiResult {
         let database = input.string("DatabaseName")?;
-        input.refuse("Expression")?;
-        let tables: Vec<Value> = self
-            .read(|catalog| Ok::<_, ApiError>(catalog.database(database)?.tables.values().map(|table| table.to_api(database)).collect()))?;
+        let pattern = input.optional_string("Expression")?.unwrap_or_default();
+        let matches = |name: &str| pattern.is_empty() || name_pattern::matches(name, pattern);
+        let tables: Vec<Value> = self.read(|catalog| {
+            let tables = catalog.database(database)?.tables.iter().filter(|(name, _)| matches(name));
+            Ok::<_, ApiError>(tables.map(|(_, table)| table.to_api(database)).collect())
+        })?;
         let (tables, token) = page(&tables, input, 100)?;
         Ok(json!({ "TableList": tables, "NextToken": token }))
+    }
+
+    pub(super) fn batch_delete_table(&self, input: &Input) -> ApiResult {
+        let (database, names) = (input.string("DatabaseName")?, input.strings("TablesToDelete")?);
+        self.change(|catalog| {
+            let database = catalog.database_mut(database)?;
+            let missing = names.iter().filter(|name| database.tables.remove(&name.to_lowercase()).is_none());
+            let errors: Vec<Value> = missing
+                .map(|name| {
+                    let detail = json!({ "ErrorCode": "EntityNotFoundException", "ErrorMessage": "Table not found." });
+                    json!({ "TableName": name, "ErrorDetail": detail })
+                })
+                .collect();
+            Ok(json!({ "Errors": errors }))
+        })
     }
 
     pub(super) fn delete_table(&self, input: &Input) -> ApiResult {

@@ -1,9 +1,9 @@
 //! The event that Lambda makes of messages.
 
+use super::attribute::{Attribute, md5_hex};
 use super::queue::ReceivedMessage;
-use md5::{Digest, Md5};
 use serde::Serialize;
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -18,7 +18,7 @@ struct Record<'a> {
     receipt_handle: &'a str,
     body: &'a str,
     attributes: Attributes,
-    message_attributes: Nothing,
+    message_attributes: BTreeMap<&'a str, MessageAttribute<'a>>,
     md5_of_body: String,
     event_source: &'static str,
     #[serde(rename = "eventSourceARN")]
@@ -36,7 +36,28 @@ struct Attributes {
 }
 
 #[derive(Serialize)]
-struct Nothing {}
+#[serde(rename_all = "camelCase")]
+struct MessageAttribute<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    string_value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binary_value: Option<&'a str>,
+    string_list_values: [&'a str; 0],
+    binary_list_values: [&'a str; 0],
+    data_type: &'a str,
+}
+
+impl<'a> MessageAttribute<'a> {
+    fn of(attribute: &'a Attribute) -> Self {
+        Self {
+            string_value: attribute.string_value.as_deref(),
+            binary_value: attribute.binary_value.as_deref(),
+            string_list_values: [],
+            binary_list_values: [],
+            data_type: &attribute.data_type,
+        }
+    }
+}
 
 /// The event's JSON text.
 pub(super) fn event(messages: &[ReceivedMessage], queue_arn: &str) -> Result<Vec<u8>, serde_json::Error> {
@@ -54,8 +75,8 @@ pub(super) fn event(messages: &[ReceivedMessage], queue_arn: &str) -> Result<Vec
                 sender_id: "local-aws",
                 approximate_first_receive_timestamp: message.first_received_at.to_string(),
             },
-            message_attributes: Nothing {},
-            md5_of_body: md5(&message.body),
+            message_attributes: message.attributes.iter().map(|(name, value)| (name.as_str(), MessageAttribute::of(value))).collect(),
+            md5_of_body: md5_hex(message.body.as_bytes()),
             event_source: "aws:sqs",
             event_source_arn: queue_arn,
             aws_region: region,
@@ -64,20 +85,12 @@ pub(super) fn event(messages: &[ReceivedMessage], queue_arn: &str) -> Result<Vec
     serde_json::to_vec(&Event { records })
 }
 
-fn md5(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().fold(String::with_capacity(32), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::event;
-    use crate::sqs::ReceivedMessage;
+    use crate::sqs::{Attribute, ReceivedMessage};
     use serde_json::{Value, json};
 
     #[test]
@@ -86,6 +99,7 @@ mod tests {
             id: "059f36b4-87a3-44ab-83d2-661975830a7d".into(),
             receipt_handle: "handle".into(),
             body: "Test message.".into(),
+            attributes: [("reason".to_owned(), Attribute::string("why"))].into(),
             receive_count: 2,
             sent_at: 1_545_082_649_183,
             first_received_at: 1_545_082_649_185,
@@ -103,7 +117,9 @@ mod tests {
                     "SenderId": "local-aws",
                     "ApproximateFirstReceiveTimestamp": "1545082649185",
                 },
-                "messageAttributes": {},
+                "messageAttributes": {
+                    "reason": {"stringValue": "why", "stringListValues": [], "binaryListValues": [], "dataType": "String"},
+                },
                 "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:us-east-2:123456789012:my-queue",

@@ -3,6 +3,7 @@
 //! Each line is one write, so that a killed process leaves at most half a last line, which is left out when the file is
 //! read. It is not synced: a queue survives its process, not its machine.
 
+use super::attribute::Attributes;
 use super::error::Error;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -30,6 +31,8 @@ pub(super) struct Stored {
     pub(super) id: String,
     pub(super) body: String,
     pub(super) sent_at: u64,
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub(super) attributes: Attributes,
     #[serde(default)]
     pub(super) receive_count: u32,
     #[serde(default)]
@@ -45,15 +48,20 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens or makes the file; gives the messages in it, in the order in which they were sent.
     pub(super) fn open(path: PathBuf) -> Result<(Self, Vec<Stored>), Error> {
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(Error::File { what: "read", path, source }),
-        };
-        let messages = replay(&text, &path)?;
+        let messages = Self::look(&path)?;
         // Half a last line must go before anything is appended to it.
         let file = rewrite(&path, &messages)?;
         Ok((Self { path, file, appended: 0 }, messages))
+    }
+
+    /// The messages in the file, if there is one, in the order in which they were sent.
+    pub(super) fn look(path: &Path) -> Result<Vec<Stored>, Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(Error::File { what: "read", path: path.to_owned(), source }),
+        };
+        replay(&text, path)
     }
 
     pub(super) fn append(&mut self, entry: &Entry) -> Result<(), Error> {
@@ -118,12 +126,13 @@ fn rewrite(path: &Path, messages: &[Stored]) -> Result<File, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Entry, Journal, Stored};
+    use super::{Attributes, Entry, Journal, Stored};
     use crate::sqs::Error;
     use std::io::Write;
 
     fn stored(id: &str) -> Stored {
-        Stored { id: id.into(), body: format!("body of {id}"), sent_at: 1, receive_count: 0, first_received_at: None }
+        let (body, attributes) = (format!("body of {id}"), Attributes::default());
+        Stored { id: id.into(), body, sent_at: 1, attributes, receive_count: 0, first_received_at: None }
     }
 
     #[test]
@@ -142,6 +151,20 @@ mod tests {
         let (_, messages) = Journal::open(path).unwrap();
         let received = Stored { receive_count: 2, first_received_at: Some(5), ..stored("b") };
         assert_eq!(messages, [received, stored("c")]);
+    }
+
+    #[test]
+    fn a_look_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.jsonl");
+        assert_eq!(Journal::look(&path).unwrap(), []);
+        assert!(!path.exists());
+        let (mut journal, _) = Journal::open(path.clone()).unwrap();
+        journal.append(&Entry::Message(stored("a"))).unwrap();
+        journal.append(&Entry::Received { id: "a".into(), at: 5 }).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(Journal::look(&path).unwrap().len(), 1);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A standard queue.
 
+use super::attribute::Attributes;
 use super::error::Error;
 use super::journal::{Entry, Journal, Stored};
 use std::path::Path;
@@ -49,6 +50,8 @@ pub struct ReceivedMessage {
     pub receipt_handle: String,
     /// Its text.
     pub body: String,
+    /// What its sender said of it.
+    pub attributes: Attributes,
     /// How often it was received, this time included.
     pub receive_count: u32,
     /// When it was sent, in milliseconds since 1970.
@@ -91,6 +94,11 @@ impl Message {
     }
 }
 
+/// How many messages the queue in `<folder>/<name>.jsonl` has, hidden ones included. Only looks: its owner may be at work.
+pub fn messages_in(folder: &Path, name: &str) -> Result<usize, Error> {
+    Ok(Journal::look(&folder.join(format!("{name}.jsonl")))?.len())
+}
+
 impl Queue {
     /// Opens the queue in `<folder>/<name>.jsonl`, with the messages that it had.
     pub fn open(folder: &Path, config: QueueConfig, redrive: Option<Redrive>) -> Result<Self, Error> {
@@ -111,11 +119,21 @@ impl Queue {
         &self.0.config.arn
     }
 
-    /// Sends a message; gives its id.
+    /// How long a received message stays hidden.
+    pub fn visibility_timeout(&self) -> Duration {
+        self.0.config.visibility_timeout
+    }
+
+    /// Sends a message without attributes; gives its id.
     pub fn send(&self, body: impl Into<String>) -> Result<String, Error> {
+        self.send_with(body, Attributes::default())
+    }
+
+    /// Sends a message; gives its id.
+    pub fn send_with(&self, body: impl Into<String>, attributes: Attributes) -> Result<String, Error> {
         let id = Uuid::new_v4().to_string();
-        let stored = Stored { id: id.clone(), body: body.into(), sent_at: unix_millis(), receive_count: 0, first_received_at: None };
-        self.adopt(stored)?;
+        let (sent_at, body) = (unix_millis(), body.into());
+        self.adopt(Stored { id: id.clone(), body, sent_at, attributes, receive_count: 0, first_received_at: None })?;
         Ok(id)
     }
 
@@ -143,6 +161,7 @@ impl Queue {
                 id: message.stored.id.clone(),
                 receipt_handle,
                 body: message.stored.body.clone(),
+                attributes: message.stored.attributes.clone(),
                 receive_count: message.stored.receive_count,
                 sent_at: message.stored.sent_at,
                 first_received_at: *message.stored.first_received_at.get_or_insert(at),

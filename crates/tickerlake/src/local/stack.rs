@@ -11,7 +11,7 @@ use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig};
 use local_aws::mapping::{KafkaMapping, KafkaMappingConfig, Progress};
 use local_aws::s3::ObjectCreated;
 use local_aws::scheduler::{Expression, Schedule, ScheduleConfig, Ticks};
-use local_aws::sqs::{Queue, QueueConfig, QueueMapping, QueueMappingConfig, Redrive};
+use local_aws::sqs::{Queue, QueueConfig, QueueEndpoint, QueueMapping, QueueMappingConfig, Redrive};
 use local_aws::template::{self, Deployment};
 use tokio::sync::{Mutex, mpsc, watch};
 
@@ -240,6 +240,8 @@ async fn gateway(
 ) -> Result<Gateway, Failure> {
     let mut config = deployment::gateway_config(data, declared);
     config.port = plan.port;
+    let endpoint = |queue: &template::Queue| Some(QueueEndpoint { url: queue.url.clone(), queue: queues.get(&queue.logical_id)?.clone() });
+    config.queues = declared.queues.iter().filter_map(endpoint).collect();
     if plan.as_deployed {
         config.crawl_takes_at_least = CRAWL_AS_DEPLOYED;
     }
