@@ -12,6 +12,7 @@ use super::running::{Finished, QueryRequest, Rows, Running};
 use super::scan::{LimitExceeded, ScannedBytes};
 use super::sql::Statement;
 use super::{Inner, csv, partitions, select, show, write};
+use crate::protocol::ApiError;
 
 /// Waits for a slot, runs, records the end. Whatever happens inside, the execution ends.
 pub(super) async fn run(
@@ -69,11 +70,11 @@ async fn execute(running: &Running<'_>, statement: Statement) -> Result<Finished
             done(running).await
         }
         Statement::Prepare { name, query } => {
-            running.service.prepared.put(&running.request.work_group, &name, query, None)?;
+            running.service.prepared.put(&running.request.work_group, &name, query, None).map_err(refused)?;
             done(running).await
         }
         Statement::Deallocate(name) => {
-            running.service.prepared.remove(&running.request.work_group, &name)?;
+            running.service.prepared.remove(&running.request.work_group, &name).map_err(refused)?;
             done(running).await
         }
         Statement::Execute { name, .. } => Err(Failure::Refused(format!("the local engine does not execute {name} inside of EXECUTE"))),
@@ -89,6 +90,11 @@ async fn text(running: &Running<'_>, columns: Vec<ColumnInfo>, rows: Vec<csv::Ro
     objects.put_bytes(&running.request.kind.result_name(running.id), "text/plain", lines.concat().as_bytes()).await?;
     objects.put_metadata(&columns).await?;
     Ok(Finished { columns, rows: Rows::Memory(rows), written: 0, manifest: None })
+}
+
+/// What the API would refuse, as a statement.
+fn refused(error: ApiError) -> Failure {
+    Failure::Plain(error.message().to_owned())
 }
 
 /// Ends without a result.

@@ -10,8 +10,8 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{Query, Spanned as _, Statement as Ast, visit_relations};
 
 use super::failure::Failure;
-use super::rewrite;
 use super::sql::inner_query_mut;
+use super::{hidden, rewrite};
 
 /// A place in the SQL text, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub(super) async fn plan(state: &SessionState, mut ast: Ast) -> Result<LogicalPl
         return Err(Failure::Plain("NOT_SUPPORTED: only a query can be planned".to_owned()));
     };
     let tables = tables(query);
+    hidden::leave_out_of_stars(query);
     rewrite::to_datafusion(query);
     let statement = EngineStatement::Statement(Box::new(ast));
     let plan = state.statement_to_plan(statement).await.map_err(|error| Failure::from(error).with_tables(&tables))?;

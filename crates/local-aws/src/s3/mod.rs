@@ -9,6 +9,7 @@
 //! bytes of one file name (longer ones are refused with `KeyTooLongError`).
 
 mod body;
+mod encoding;
 mod event;
 pub mod faults;
 mod files;

@@ -16,7 +16,7 @@ use super::locks::{KeyLocks, ObjectName};
 use super::notification::{ObjectCreated, ObjectCreatedHook};
 use super::recovery::{self, Recovered};
 use super::sidecar::Upload;
-use super::{body, sidecar};
+use super::{body, encoding, sidecar};
 
 /// Why the store did not open.
 #[derive(Debug, thiserror::Error)]
@@ -384,6 +384,7 @@ impl S3 for Store {
         let bucket = req.input.bucket.clone();
         let mut response = self.files.list_objects(req).await?;
         response.output.contents = self.add_etags(&bucket, response.output.contents.take()).await?;
+        encoding::encode_list(&mut response.output);
         Ok(response)
     }
 
@@ -394,6 +395,7 @@ impl S3 for Store {
         output.contents = self.add_etags(&bucket, output.contents.take()).await?;
         let listed = output.contents.as_ref().map_or(0, Vec::len) + output.common_prefixes.as_ref().map_or(0, Vec::len);
         output.key_count = i32::try_from(listed).ok();
+        encoding::encode_list_v2(output);
         Ok(response)
     }
 

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
+use aws_sdk_athena::operation::start_query_execution::StartQueryExecutionError;
 use aws_sdk_athena::types::{QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration};
 use aws_sdk_glue::types::{PartitionInput, StorageDescriptor};
 use local_aws::athena::{NamedQuery, WorkGroup};
 use local_aws::gateway::GatewayConfig;
 
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
 use crate::stack::{LAKE, Row, Stack, parquet, seed, write};
 
-const GROUP: &str = "tickerlake";
+pub(crate) const GROUP: &str = "tickerlake";
 
-type Cells = Vec<Vec<Option<String>>>;
+pub(crate) type Cells = Vec<Vec<Option<String>>>;
 
-fn configure(config: &mut GatewayConfig) {
+pub(crate) fn configure(config: &mut GatewayConfig) {
     seed(config);
     config.buckets.push("results".to_owned());
     config.athena.work_groups = vec![WorkGroup {
@@ -33,8 +36,11 @@ fn configure(config: &mut GatewayConfig) {
 }
 
 /// Two registered days, and one that lies in S3 but is not registered.
-async fn lake(folder: &std::path::Path) -> Stack {
-    let stack = Stack::start_with(folder, configure).await;
+pub(crate) async fn lake(folder: &std::path::Path) -> Stack {
+    filled(Stack::start_with(folder, configure).await).await
+}
+
+async fn filled(stack: Stack) -> Stack {
     let at = |symbol, price, event_time, conditions| Row { symbol, price, event_time, conditions };
     let first = [
         at("AAPL", 487_750_000, 1_381_132_859_999, Some("@, \"T\"")),
@@ -59,13 +65,14 @@ async fn register(stack: &Stack, date: &str) {
     create.partition_input(partition).send().await.unwrap();
 }
 
-async fn start(stack: &Stack, sql: &str) -> String {
+/// Starts a statement that is SQL.
+pub(crate) async fn start(stack: &Stack, sql: &str) -> String {
     let context = QueryExecutionContext::builder().database("tickerlake").catalog("AwsDataCatalog").build();
     let start = stack.athena().start_query_execution().query_string(sql).work_group(GROUP);
     start.query_execution_context(context).send().await.unwrap().query_execution_id.unwrap()
 }
 
-async fn ended(stack: &Stack, id: &str) -> QueryExecution {
+pub(crate) async fn ended(stack: &Stack, id: &str) -> QueryExecution {
     loop {
         let execution = stack.athena().get_query_execution().query_execution_id(id).send().await.unwrap();
         let execution = execution.query_execution.unwrap();
@@ -77,7 +84,7 @@ async fn ended(stack: &Stack, id: &str) -> QueryExecution {
     }
 }
 
-async fn rows(stack: &Stack, id: &str) -> Cells {
+pub(crate) async fn rows(stack: &Stack, id: &str) -> Cells {
     let mut pages = stack.athena().get_query_results().query_execution_id(id).max_results(2).into_paginator().send();
     let mut cells = Vec::new();
     while let Some(page) = pages.next().await {
@@ -89,7 +96,7 @@ async fn rows(stack: &Stack, id: &str) -> Cells {
 }
 
 /// The rows with the header, each value or `-` for null, joined by `|`.
-async fn query(stack: &Stack, sql: &str) -> Vec<String> {
+pub(crate) async fn query(stack: &Stack, sql: &str) -> Vec<String> {
     let id = start(stack, sql).await;
     let execution = ended(stack, &id).await;
     let status = execution.status().unwrap();
@@ -99,8 +106,17 @@ async fn query(stack: &Stack, sql: &str) -> Vec<String> {
     rows(stack, &id).await.into_iter().map(joined).collect()
 }
 
-async fn failure(stack: &Stack, sql: &str) -> String {
-    let id = start(stack, sql).await;
+/// Why a statement failed, or was refused.
+pub(crate) async fn failure(stack: &Stack, sql: &str) -> String {
+    let context = QueryExecutionContext::builder().database("tickerlake").build();
+    let started = stack.athena().start_query_execution().query_string(sql).work_group(GROUP).query_execution_context(context).send().await;
+    let id = match started {
+        Ok(started) => started.query_execution_id.unwrap(),
+        Err(error) => match error.into_service_error() {
+            StartQueryExecutionError::InvalidRequestException(refused) => return format!("refused: {}", refused.message.unwrap()),
+            other => panic!("{sql}: {other}"),
+        },
+    };
     let execution = ended(stack, &id).await;
     let status = execution.status().unwrap();
     assert_eq!(status.state(), Some(&QueryExecutionState::Failed), "{sql}");
@@ -171,10 +187,19 @@ async fn only_the_partitions_that_the_filter_leaves_are_scanned() {
         let id = start(&stack, sql).await;
         ended(&stack, &id).await.statistics().unwrap().data_scanned_in_bytes().unwrap()
     };
-    let size = |key: &str| std::fs::metadata(folder.path().join("s3").join(LAKE).join(key)).unwrap().len() as i64;
-    let (first, second) = (size("quotes/dt=2013-10-07/a.parquet"), size("quotes/dt=2013-10-08/a.parquet"));
+    // What is read of a column: its chunks, and no footer.
+    let chunk = |key: &str, column: usize| {
+        let file = std::fs::File::open(folder.path().join("s3").join(LAKE).join(key)).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        reader.metadata().row_groups().iter().map(|group| group.column(column).compressed_size()).sum::<i64>()
+    };
+    let (first, second) = (chunk("quotes/dt=2013-10-07/a.parquet", 1), chunk("quotes/dt=2013-10-08/a.parquet", 1));
+    assert_eq!(scanned("SELECT count(*) FROM quotes").await, 0);
     assert_eq!(scanned("SELECT max(price) FROM quotes").await, first + second);
-    assert_eq!(scanned("SELECT max(price) FROM quotes WHERE dt = '2013-10-08'").await, second);
+    assert_eq!(
+        scanned("SELECT max(price), min(symbol) FROM quotes WHERE dt = '2013-10-08'").await,
+        second + chunk("quotes/dt=2013-10-08/a.parquet", 0)
+    );
     assert_eq!(scanned("SELECT max(price) FROM quotes WHERE dt BETWEEN '2013-10-01' AND '2013-10-07'").await, first);
     assert_eq!(scanned("SELECT max(price) FROM quotes WHERE dt >= date_format(date '2013-10-08', '%Y-%m-%d')").await, second);
     assert_eq!(scanned("SELECT max(price) FROM quotes WHERE dt = '1999-01-01'").await, 0);
@@ -278,16 +303,22 @@ async fn a_wrong_query_says_what_is_wrong_and_where() {
     let folder = tempfile::tempdir().unwrap();
     let stack = lake(folder.path()).await;
     for (sql, reason) in [
-        ("SELECT prize FROM quotes", "COLUMN_NOT_FOUND: line 1:8: Column 'prize' cannot be resolved"),
+        (
+            "SELECT prize FROM quotes",
+            "COLUMN_NOT_FOUND: line 1:8: Column 'prize' cannot be resolved or requester is not authorized to access requested resources",
+        ),
         ("SELECT 1\n FROM trades", "TABLE_NOT_FOUND: line 2:7: Table 'awsdatacatalog.tickerlake.trades' does not exist"),
         ("SELECT nope(1)", "FUNCTION_NOT_FOUND: line 1:8: Function 'nope' not registered"),
         ("SELECT 1 / 0 FROM quotes", "DIVISION_BY_ZERO: Division by zero"),
     ] {
         assert_eq!(failure(&stack, sql).await, reason);
     }
-    assert!(failure(&stack, "SELEC 1").await.starts_with("SYNTAX_ERROR: line 1:1: "));
+    // What is no SQL starts no execution.
+    let reason = failure(&stack, "SELEC 1").await;
+    assert!(reason.starts_with("refused: line 1:1: "), "{reason}");
     let reason = failure(&stack, "SELECT 1 FROM quotes WHERE )").await;
-    assert!(reason.starts_with("SYNTAX_ERROR: line 1:"), "{reason}");
+    assert!(reason.starts_with("refused: line 1:"), "{reason}");
+    assert!(failure(&stack, "SELECT 1; SELECT 2").await.starts_with("refused: "));
     // The result of a query that failed cannot be fetched.
     let id = start(&stack, "SELECT nope(1)").await;
     ended(&stack, &id).await;
@@ -308,20 +339,25 @@ async fn a_query_cannot_reach_other_files_or_change_anything() {
         format!("COPY quotes TO '{}' STORED AS PARQUET", target.display()),
         format!("COPY (SELECT * FROM quotes) TO '{}'", target.display()),
         format!("EXPLAIN ANALYZE COPY quotes TO '{}' STORED AS CSV", target.display()),
-        format!("CREATE EXTERNAL TABLE stolen STORED AS PARQUET LOCATION '{outside}'"),
-        "CREATE TABLE copied AS SELECT * FROM quotes".to_owned(),
-        "CREATE VIEW v AS SELECT * FROM quotes".to_owned(),
         "SELECT * INTO copied FROM quotes".to_owned(),
-        "INSERT INTO quotes SELECT * FROM quotes".to_owned(),
         "WITH a AS (SELECT 1) INSERT INTO quotes SELECT * FROM quotes".to_owned(),
-        "DELETE FROM quotes".to_owned(),
-        "DROP TABLE quotes".to_owned(),
         "SET datafusion.catalog.location = '/'".to_owned(),
-        "PREPARE p AS SELECT 1".to_owned(),
-        "SHOW CREATE TABLE quotes".to_owned(),
+        "RESET ALL".to_owned(),
+        format!("LOAD DATA INPATH '{outside}' INTO TABLE quotes"),
     ] {
         let reason = failure(&stack, &sql).await;
-        assert!(reason.starts_with("NOT_SUPPORTED: ") || reason.starts_with("SYNTAX_ERROR: "), "{sql}: {reason}");
+        assert!(reason.starts_with("refused: "), "{sql}: {reason}");
+    }
+    for sql in [
+        format!("CREATE EXTERNAL TABLE stolen STORED AS PARQUET LOCATION '{outside}'"),
+        "CREATE VIEW v AS SELECT * FROM quotes".to_owned(),
+        "CREATE DATABASE other".to_owned(),
+        "DELETE FROM quotes".to_owned(),
+        "ALTER TABLE quotes SET LOCATION 's3://lake/state/'".to_owned(),
+        "SHOW FUNCTIONS".to_owned(),
+    ] {
+        let reason = failure(&stack, &sql).await;
+        assert!(reason.starts_with("NOT_SUPPORTED: ") && reason.contains("Athena"), "{sql}: {reason}");
     }
     assert!(!target.exists());
     for name in [outside, &format!("file://{outside}"), "../../outside.parquet"] {
@@ -330,7 +366,10 @@ async fn a_query_cannot_reach_other_files_or_change_anything() {
         let reason = failure(&stack, &format!("SELECT * FROM '{name}'")).await;
         assert!(!reason.is_empty(), "{name}");
     }
-    failure(&stack, &format!("SELECT * FROM read_parquet('{outside}')")).await;
+    for function in ["read_parquet", "read_csv", "parquet_scan", "parquet_metadata", "read_text", "glob"] {
+        let reason = failure(&stack, &format!("SELECT * FROM {function}('{outside}')")).await;
+        assert!(reason.contains(function), "{function}: {reason}");
+    }
     // A partition's location is data too, and must not lead out of the buckets.
     let descriptor = StorageDescriptor::builder().location(format!("s3://{LAKE}/../../")).build();
     let partition = PartitionInput::builder().values("2013-10-10").storage_descriptor(descriptor).build();

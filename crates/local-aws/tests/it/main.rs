@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod athena;
+mod athena_statements;
+mod athena_writes;
 mod broker;
 mod faults;
 mod gateway;

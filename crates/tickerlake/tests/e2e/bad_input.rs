@@ -134,7 +134,7 @@ fn a_folder_belongs_to_one_stack_and_sql_is_answered_in_the_engines_words() {
         refused("SELEC symbol FROM quotes", "SELEC");
         refused("SELECT colour FROM quotes", "Column 'colour' cannot be resolved");
         refused("SELECT symbol FROM quoats", "quoats");
-        refused("DROP TABLE quotes", "DROP");
+        refused("DELETE FROM quotes", "the local engine does not do DELETE FROM; Athena does");
         run(&["query", "--data", data.to_str().unwrap(), "--name", "no_such_query"]).refused(2, "no named query \"no_such_query\"");
     };
     wrong();
