@@ -119,10 +119,9 @@ class Alarms(unittest.TestCase):
             (metric,) = written["MetricTransformations"]
             self.assertIn((metric["MetricNamespace"], metric["MetricName"]), [(m["Namespace"], m["MetricName"]) for _, m in watched(self.rendered)])
 
-    def test_failed_crawls_are_told(self) -> None:
-        rule = self.rendered.properties("CrawlFailedRule")
-        self.assertEqual(rule["EventPattern"]["detail"], {"crawlerName": ["${QuotesCrawler}"], "state": ["Failed"]})
-        self.assertEqual([target["Arn"] for target in rule["Targets"]], ["${AlarmTopic}"])
+    def test_what_is_known_of_the_table_is_told(self) -> None:
+        names = {metric["MetricName"] for _, metric in watched(self.rendered) if metric["Namespace"] == "tickerlake"}
+        self.assertLessEqual({"FreshnessSeconds", "SilentSymbols", "QuarantinedRecords", "CrawlsFailed"}, names)
 
     def test_the_mapping_is_behind_where_more_waits_than_a_quarter_of_an_hour_brought(self) -> None:
         behind, *used = self.rendered.properties("MappingLagAlarm")["Metrics"]
@@ -136,7 +135,7 @@ class Alarms(unittest.TestCase):
 class Told(unittest.TestCase):
     def test_only_this_accounts_services_tell_the_topic_and_only_over_tls(self) -> None:
         allow, deny = render().properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"]
-        self.assertEqual(set(allow["Principal"]["Service"]), {f"{name}.amazonaws.com" for name in ("cloudwatch", "events", "budgets")})
+        self.assertEqual(set(allow["Principal"]["Service"]), {f"{name}.amazonaws.com" for name in ("cloudwatch", "budgets")})
         self.assertEqual(allow["Condition"], {"StringEquals": {"aws:SourceAccount": "123456789012"}})
         self.assertEqual((deny["Effect"], deny["Condition"]), ("Deny", {"Bool": {"aws:SecureTransport": "false"}}))
 

@@ -17,7 +17,7 @@ from tests.template.transformed import transformed
 EXCEPTIONS = {
     "CKV_AWS_18": "The buckets' access logs would cost more than the buckets; CloudTrail's data events are there for who needs them.",
     "CKV_AWS_21": "Athena's results can be had again: there is nothing to keep older versions of.",
-    "CKV_AWS_26": "CloudWatch and EventBridge may not use the key of SNS's own, and alarms hold no secret.",
+    "CKV_AWS_26": "CloudWatch may not use the key of SNS's own, and alarms hold no secret.",
     "CKV_AWS_27": "Queues are encrypted with SQS's own key; a key of the stack's costs a dollar a month and each call.",
     "CKV_AWS_111": "Write access without constraints: the actions that know no resources, which test_permissions lists.",
     "CKV_AWS_115": "A new account has ten executions at once and lets nobody reserve any: ReserveConcurrency does it on demand.",
