@@ -112,6 +112,29 @@ class Glue(unittest.TestCase):
         self.assertEqual(glue.get_crawler_metrics(CrawlerNameList=[name])["CrawlerMetricsList"][0]["CrawlerName"], name)
 
 
+class Sqs(unittest.TestCase):
+    """Queues."""
+
+    def test_a_message_is_sent_received_and_deleted(self) -> None:
+        sqs = client("sqs")
+        # One that nothing here works off.
+        queue = next(url for url in sqs.list_queues()["QueueUrls"] if "fetch" in url.lower())
+        sent = sqs.send_message(QueueUrl=queue, MessageBody="é", MessageAttributes={"why": {"DataType": "String", "StringValue": "test"}})
+        received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MessageAttributeNames=["All"])["Messages"]
+        self.assertEqual([(message["MessageId"], message["Body"]) for message in received], [(sent["MessageId"], "é")])
+        self.assertEqual(received[0]["MessageAttributes"]["why"]["StringValue"], "test")
+        self.assertEqual(self.waiting(queue), (0, 1))
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
+        self.assertEqual(self.waiting(queue), (0, 0))
+        with self.assertRaises(sqs.exceptions.QueueDoesNotExist):
+            sqs.get_queue_url(QueueName="none")
+
+    def waiting(self, queue: str) -> "tuple[int, int]":
+        """Messages that can be received, and that were."""
+        found = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
 class S3(unittest.TestCase):
     """Objects."""
 

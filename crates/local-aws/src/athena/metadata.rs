@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Athena, CATALOG, INVALID_REQUEST, pattern};
-use crate::glue::{Column, Table};
+use super::{Athena, CATALOG, INVALID_REQUEST};
+use crate::glue::{Column, Table, name_matches};
 use crate::protocol::{ACCOUNT_ID, ApiError, ApiResult, Input, page};
 
 /// The catalog's name as the API writes it.
@@ -44,7 +44,7 @@ impl Athena {
         let expression = input.optional_string("Expression")?;
         let tables: Vec<Value> = self.inner.glue.read(|catalog| {
             let names = catalog.table_names(&database).ok_or_else(|| not_found("Database", &database))?;
-            let names = names.iter().filter(|name| expression.is_none_or(|expression| pattern::matches(expression, name)));
+            let names = names.iter().filter(|name| expression.is_none_or(|expression| name_matches(name, expression)));
             let tables = names.filter_map(|name| Some(table_metadata(name, catalog.find_table(&database, name)?)));
             Ok::<_, ApiError>(tables.collect())
         })?;

@@ -20,7 +20,6 @@ mod objects;
 mod operations;
 mod operators;
 mod partitions;
-mod pattern;
 mod prepared;
 mod pruning;
 mod query;

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::columns::ColumnInfo;
 use super::csv::Row;
 use super::failure::Failure;
-use super::{CATALOG, pattern, show_create};
-use crate::glue::{Catalog, Column, Table};
+use super::{CATALOG, show_create};
+use crate::glue::{Catalog, Column, Table, name_matches};
 
 /// Rows of text.
 pub(super) struct Shown {
@@ -60,7 +60,7 @@ fn show_tables(catalog: &Catalog, database: &str, like: &str) -> Result<Shown, F
 }
 
 fn fitting(names: Vec<String>, like: &str) -> Vec<String> {
-    names.into_iter().filter(|name| pattern::matches(like, name)).collect()
+    names.into_iter().filter(|name| name_matches(name, like)).collect()
 }
 
 fn show_properties(table: &Table) -> Shown {

@@ -34,6 +34,7 @@ pub use events::{Change, CrawlerStateChange, CrawlerStateChangeHook};
 pub use seed::GlueSeed;
 
 pub(crate) use catalog::{Catalog, Column, Table};
+pub(crate) use name_pattern::matches as name_matches;
 pub(crate) use types::arrow_type;
 
 use crate::clock::Clock;
