@@ -2,7 +2,7 @@
 //! A regular expression's `.*` is taken for `*`, as Glue takes both.
 
 /// Whether a table's name fits, whatever its case.
-pub(super) fn matches(name: &str, pattern: &str) -> bool {
+pub(crate) fn matches(name: &str, pattern: &str) -> bool {
     let pattern = pattern.to_lowercase().replace(".*", "*");
     pattern.split('|').any(|alternative| fits(name, alternative))
 }
