@@ -6,6 +6,7 @@
 pub mod athena;
 pub mod broker;
 pub mod clock;
+pub mod eventbridge;
 pub mod gateway;
 pub mod glue;
 pub mod kafka;

@@ -64,6 +64,18 @@ The same queries are among the saved queries of a deployed stack's work group.")
     /// Compares Kafka's own offsets, the Parquet rows and the quarantine. Exits 0 only if every offset
     /// is there exactly once; else it lists gaps and doubles and exits 1.
     Audit(AuditArgs),
+    /// Show how each stage stands: fetch, Kafka, files, crawl, freshness, quarantine, dead letters.
+    ///
+    /// Works while `tickerlake local` runs on the data folder and after it stopped, and on a deployed stack. What cannot be
+    /// known from here is called unknown, with where to look instead: it is never shown as none or 0.
+    #[command(after_help = "Examples:
+  tickerlake status                              the folder .tickerlake
+  tickerlake status --format json | jq .kafka
+  tickerlake status --stack tickerlake           asks S3, Glue, Athena and SQS; CloudWatch is not asked
+
+What to read first: `newest file` and `freshness` are some seconds old in market hours. If they are older, the first
+stage above them that is old, failed or behind says where quotes have stopped.")]
+    Status(StatusArgs),
     /// Look at the records that are not quotes, and produce them again once they are mended.
     #[command(after_help = "Examples:
   tickerlake quarantine list
@@ -208,6 +220,15 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) lake: LakeArgs,
     /// How the result is printed
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    pub(crate) format: AuditFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) lake: LakeArgs,
+    /// How the status is printed
     #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
     pub(crate) format: AuditFormat,
 }

@@ -1,6 +1,7 @@
 //! `tickerlake local`: the whole pipeline on this machine.
 
 mod activity;
+mod checked;
 mod display;
 mod freshness;
 mod kafka;

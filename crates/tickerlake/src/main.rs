@@ -15,6 +15,7 @@ mod local;
 mod quarantine;
 mod query;
 mod rows;
+mod status;
 mod stored;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Fetch(args) => fetch::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Quarantine(args) => quarantine::run(args).await,
     }
 }

@@ -1,6 +1,6 @@
 //! `tickerlake quarantine`: records that are not quotes, and their way back.
 
-mod kept;
+pub(crate) mod kept;
 mod replay;
 
 use crate::cli::{AuditFormat, QuarantineArgs, QuarantineCommand};

@@ -8,6 +8,7 @@ use local_aws::lambda::{Invocation, Observer, Outcome};
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use super::checked::Checked;
 use crate::failure::Failure;
 
 /// Counts since the start.
@@ -164,6 +165,10 @@ impl Activity {
                 if answer.missing > 0 {
                     state.notices.push(format!("lost: {} record(s) had left Kafka before they were stored", answer.missing));
                 }
+            }
+            "check-freshness" => {
+                let Ok(answer) = serde_json::from_slice::<Checked>(response) else { return };
+                self.state().notices.push(answer.notice());
             }
             _ => {}
         }

@@ -120,6 +120,17 @@ impl Plan {
         })
     }
 
+    /// What `check-freshness` expects here, beside what the template says: the symbols and sessions that are fetched. A replay
+    /// wants no symbols of today, and a list in S3 is not read.
+    pub(crate) fn check_environment(&self) -> BTreeMap<String, String> {
+        let passed = ["SYMBOLS", "MARKET_HOURS"].iter().filter_map(|name| Some((*name, self.fetch_environment.get(*name)?.clone())));
+        let mut environment: BTreeMap<_, _> = passed.map(|(name, value)| (name.to_owned(), value)).collect();
+        if self.source == "replay" || self.fetch_environment.contains_key("SYMBOLS_S3_URI") {
+            environment.insert("SYMBOLS".to_owned(), String::new());
+        }
+        environment
+    }
+
     /// Reads the template, filled in for a cluster that listens at `bootstrap_servers`.
     pub(crate) fn deployment(&self, bootstrap_servers: &str) -> Result<Deployment, Failure> {
         deployment::read(self.template.as_deref(), bootstrap_servers)
@@ -168,6 +179,19 @@ mod tests {
         let plan = plan(&["--symbols", "IBM"], &[("SYMBOLS", "AAPL"), ("SIMULATION_SEED", "7"), ("HOME", "/")]).unwrap();
         let environment: Vec<_> = plan.fetch_environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(environment, [("POLL_AT", ":00"), ("QUOTE_SOURCE", "simulated"), ("SIMULATION_SEED", "7"), ("SYMBOLS", "IBM")]);
+    }
+
+    #[test]
+    fn what_is_fetched_is_what_the_check_expects() {
+        let expected = |flags: &[&str], variables: &[(&str, &str)]| {
+            let environment = plan(flags, variables).unwrap().check_environment();
+            environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(expected(&["--symbols", "IBM"], &[("MARKET_HOURS", "always")]), ["MARKET_HOURS=always", "SYMBOLS=IBM"]);
+        assert_eq!(expected(&[], &[]), [""; 0], "the template's own");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert_eq!(expected(&["--replay-file", file], &[("SYMBOLS", "IBM")]), ["SYMBOLS="]);
+        assert_eq!(expected(&["--symbols", "IBM"], &[("SYMBOLS_S3_URI", "s3://b/k")]), ["SYMBOLS="]);
     }
 
     #[test]

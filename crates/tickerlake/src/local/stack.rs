@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use local_aws::eventbridge::{Bus, Pattern, Rule};
 use local_aws::gateway::Gateway;
 use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig};
 use local_aws::mapping::{KafkaMapping, KafkaMappingConfig, Progress};
@@ -42,6 +43,7 @@ pub(crate) struct Stack {
     schedules: Mutex<Vec<Schedule>>,
     kafka_mappings: Vec<KafkaMapping>,
     queue_mappings: Vec<QueueMapping>,
+    events: Bus,
     dead_letters: Vec<Queue>,
     crawlers: Vec<String>,
     freshness: Arc<Freshness>,
@@ -67,14 +69,15 @@ impl Stack {
 
         let queues = queues(&deployment, &data.join("sqs"))?;
         let freshness = Arc::new(Freshness::default());
-        let gateway = gateway(plan, &deployment, data, &queues, &freshness, &activity).await?;
+        let events = Bus::default();
+        let gateway = gateway(plan, &deployment, data, &queues, &freshness, &activity, &events).await?;
         let endpoints = Endpoints { aws: gateway.address(), kafka: kafka.bootstrap_servers(), broker: kafka.kind(data) };
         let lake = Lake::at(&endpoints, &deployment).await?;
         remind(&lake, &deployment, &queues).await?;
 
         let config = LambdaConfig { port: 0, logs: data.join("logs") };
         let lambda = Lambda::start(config).await.map_err(|error| Failure::new("the Lambda stand-in cannot start", error))?;
-        let binaries = binaries()?;
+        let binaries = binaries(&deployment)?;
         let client_environment: BTreeMap<_, _> = gateway.client_environment().into_iter().collect();
 
         let mut stack = Self {
@@ -86,6 +89,7 @@ impl Stack {
             schedules: Mutex::default(),
             kafka_mappings: Vec::new(),
             queue_mappings: Vec::new(),
+            events,
             dead_letters: dead_letters(&deployment, &queues),
             crawlers: deployment.crawlers.iter().map(|crawler| crawler.name.clone()).collect(),
             freshness,
@@ -148,6 +152,12 @@ impl Stack {
             let config = ScheduleConfig { arn, ticks, input: trigger.input.clone() };
             self.schedules.get_mut().push(Schedule::start(config, Arc::clone(&invoke) as _));
         }
+        for trigger in function.rules.iter().filter(|trigger| trigger.enabled) {
+            let pattern = Pattern::parse(&trigger.pattern);
+            let pattern = pattern.map_err(|error| Failure::new(format_args!("the rule {} cannot run", trigger.name), error))?;
+            let (name, input) = (trigger.name.clone(), trigger.input.clone());
+            self.events.add(Rule { name, pattern, input, function: Arc::clone(&invoke) as _ });
+        }
         Ok(())
     }
 
@@ -191,6 +201,7 @@ impl Stack {
             return Err(Failure::plain(format_args!("{dead} notification(s) ended in a dead-letter queue: see the log of start-crawler")));
         }
         Ok(())
+        self.events.idle().await;
     }
 
     /// Ends everything, in the order of the way of a quote.
@@ -207,6 +218,7 @@ impl Stack {
         self.kafka.stop().await;
     }
 }
+        self.events.stop().await;
 
 /// The queues by logical id, dead-letter queues opened before those that refer to them.
 fn queues(deployment: &Deployment, folder: &Path) -> Result<BTreeMap<String, Queue>, Failure> {
@@ -242,11 +254,15 @@ async fn gateway(
     config.port = plan.port;
     let endpoint = |queue: &template::Queue| Some(QueueEndpoint { url: queue.url.clone(), queue: queues.get(&queue.logical_id)?.clone() });
     config.queues = declared.queues.iter().filter_map(endpoint).collect();
+    events: &Bus,
     if plan.as_deployed {
         config.crawl_takes_at_least = CRAWL_AS_DEPLOYED;
     }
-    let activity = Arc::clone(activity);
-    config.on_crawler_state_change = Arc::new(move |change| activity.crawled(&change));
+    let (activity, events) = (Arc::clone(activity), events.clone());
+    config.on_crawler_state_change = Arc::new(move |change| {
+        activity.crawled(&change);
+        events.put(&change.event());
+    });
 
     let rules: Vec<_> = declared.buckets.iter().map(|bucket| (bucket.name.clone(), bucket.notifications.clone())).collect();
     let queues = queues.clone();
@@ -311,6 +327,9 @@ fn environment(
         environment.retain(|variable, _| !matches!(variable.as_str(), "KAFKA_SECRET_ARN" | "KAFKA_CA_CERTIFICATE"));
         if plan.every.is_some() {
             // The schedule itself ticks that often.
+    if function.binary == "check-freshness" {
+        environment.extend(plan.check_environment());
+    }
             environment.remove("POLL_EVERY");
         }
         environment.extend(plan.fetch_environment.clone());
@@ -320,10 +339,10 @@ fn environment(
 }
 
 /// The folder of the functions' binaries: they are built beside this one.
-fn binaries() -> Result<PathBuf, Failure> {
+fn binaries(deployment: &Deployment) -> Result<PathBuf, Failure> {
     let this = env::current_exe().map_err(|error| Failure::new("cannot tell where this program lies", error))?;
     let folder = this.parent().unwrap_or(Path::new("."));
-    for binary in ["fetch-quotes", "write-quotes", "start-crawler"] {
+    for binary in deployment.functions.iter().map(|function| &function.binary) {
         if !folder.join(binary).is_file() {
             return Err(Failure::plain(format_args!(
                 "the function {binary} is not beside this program in {}: build all with `cargo build --workspace`",

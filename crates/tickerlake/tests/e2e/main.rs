@@ -8,6 +8,7 @@
 mod audit;
 mod aws_clients;
 mod bad_input;
+mod freshness;
 mod harness;
 mod kill;
 mod lake;
