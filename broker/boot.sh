@@ -22,6 +22,7 @@ boot() {
   step "installing Kafka $KAFKA_VERSION"
   install_kafka
   step "agreeing on the authority and making a certificate"
+  read_cluster
   agree_on_authority
   make_certificate
   step "agreeing on the cluster"

@@ -24,11 +24,6 @@ status() {
   openssl x509 -in "$tls/broker.pem" -noout -enddate
 }
 
-passwords() {
-  read_cluster
-  set_passwords
-}
-
 renew_certificate() {
   if [[ $1 == --if-due ]] && certificate_serves; then
     say "the certificate serves for another month"
@@ -131,10 +126,17 @@ case $command in
   kafka) as_administrator "$@" ;;
   renew-certificate)
     only_one
+    read_cluster
     renew_certificate "${1:-now}"
     ;;
-  passwords | restart | upgrade | finish-upgrade | partitions | enlarge-disk | authority | forget-cluster)
+  passwords)
     only_one
+    read_cluster
+    set_passwords
+    ;;
+  restart | upgrade | finish-upgrade | partitions | enlarge-disk | authority | forget-cluster)
+    only_one
+    read_cluster
     "${command//-/_}" "$@"
     ;;
   *)

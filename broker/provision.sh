@@ -35,33 +35,30 @@ allow() {
   kafka AclCommand --add --force --allow-principal "User:$user" "${arguments[@]}"
 }
 
+jobs=() producers_probe=() consumers_probe=()
+if [[ -n ${KAFKA_PROBE_TOPIC:-} ]]; then
+  producers_probe=(--topic "$KAFKA_PROBE_TOPIC")
+  consumers_probe=(--topic "$KAFKA_PROBE_TOPIC" --group "$KAFKA_PROBE_TOPIC")
+  kafka TopicCommand --create --if-not-exists --topic "$KAFKA_PROBE_TOPIC" --partitions 1 --config retention.ms=3600000 &
+  jobs+=($!)
+fi
 # All at once, as nearly all of the time is Java starting. The topic's own setting, so that it is right on any broker: the time
 # of a record is when it arrived, by which a log that began again is told from one that is delivered again.
-jobs=()
 kafka TopicCommand --create --if-not-exists --topic "$topic" --partitions "$partitions" \
   --config message.timestamp.type=LogAppendTime --config cleanup.policy=delete &
 jobs+=($!)
-allow producer --topic "$topic" -- Write Describe &
+# Who may write to a topic may do so idempotently.
+allow producer --topic "$topic" "${producers_probe[@]}" -- Write Describe &
 jobs+=($!)
-allow producer --cluster -- IdempotentWrite &
+allow consumer --topic "$topic" --group "$group" "${consumers_probe[@]}" -- Read Describe &
 jobs+=($!)
 # The mapping also looks at the cluster's settings before it reads.
-allow consumer --topic "$topic" --group "$group" -- Read Describe &
-jobs+=($!)
 allow consumer --cluster -- DescribeConfigs &
 jobs+=($!)
 if [[ $replay == replay ]]; then
   allow producer --topic "$topic" -- Read &
   jobs+=($!)
   allow producer --group tickerlake-replay- --resource-pattern-type prefixed -- Read Describe &
-  jobs+=($!)
-fi
-if [[ -n ${KAFKA_PROBE_TOPIC:-} ]]; then
-  kafka TopicCommand --create --if-not-exists --topic "$KAFKA_PROBE_TOPIC" --partitions 1 --config retention.ms=3600000 &
-  jobs+=($!)
-  allow producer --topic "$KAFKA_PROBE_TOPIC" -- Write Describe &
-  jobs+=($!)
-  allow consumer --topic "$KAFKA_PROBE_TOPIC" --group "$KAFKA_PROBE_TOPIC" -- Read Describe &
   jobs+=($!)
 fi
 for job in "${jobs[@]}"; do

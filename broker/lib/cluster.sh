@@ -11,7 +11,6 @@
 update_cluster() {
   local tries
   for tries in {1..30}; do
-    read_cluster
     "$@" <"$run/cluster" >"$run/cluster.new"
     if cmp --silent "$run/cluster" "$run/cluster.new" || swap_cluster; then
       mv "$run/cluster.new" "$run/cluster"
@@ -19,11 +18,12 @@ update_cluster() {
     fi
     say "another node was faster (try $tries)"
     sleep "$pause"
+    read_cluster
   done
   fail "the secret $STACK_CLUSTER_SECRET changes all the time"
 }
 
-# The document into $run/cluster, and its version. A secret without a value is an empty document.
+# The document into $run/cluster, and its version, once before it is used. A secret without a value is an empty document.
 read_cluster() {
   local answer
   if answer=$(aws secretsmanager get-secret-value --secret-id "$STACK_CLUSTER_SECRET" \
@@ -44,6 +44,7 @@ swap_cluster() {
   token=$(printf '%s' "$STACK_CLUSTER_SECRET $cluster_version" | sha256sum | cut -c 1-64)
   if aws secretsmanager put-secret-value --secret-id "$STACK_CLUSTER_SECRET" --client-request-token "$token" \
     --secret-string "file://$run/cluster.new" >/dev/null 2>"$run/refusal"; then
+    cluster_version=$token
     return 0
   fi
   grep --quiet ResourceExistsException "$run/refusal" || fail "$(tail -n 1 "$run/refusal")"

@@ -29,17 +29,18 @@ provision_once() {
 
 # Gives Kafka the passwords that changed since it was last given them.
 set_passwords() {
-  local user
+  local user changed=()
   for user in producer consumer; do
     login_of "$user"
     if [[ $version != "$(in_cluster "$user")" ]]; then
       # From a file: arguments are for all users to see.
       as_administrator ConfigCommand --alter --entity-type users --entity-name "$user" --add-config-file "$run/$user.scram" >/dev/null
-      update_cluster change "$user=$version"
+      changed+=("$user=$version")
       say "Kafka has the password of $user"
     fi
     rm "$run/$user.scram"
   done
+  update_cluster change "${changed[@]}"
 }
 
 # login_of USER: the user's client settings into $run/USER.properties, the password as kafka-configs reads it into $run/USER.scram,

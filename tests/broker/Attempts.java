@@ -1,5 +1,6 @@
 import java.io.FileReader;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,21 +17,25 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What a user may do: java Attempts.java SETTINGS ACTION[=OBJECT] …, each of which prints `ACTION[=OBJECT] allowed`, or the class of
- * the refusal.
+ * What users may do: java Attempts.java SETTINGS ACTION[=OBJECT] … [-- SETTINGS ACTION …] …
+ *
+ * For each action it prints a line `NUMBER ACTION[=OBJECT] allowed`, or with the class of the refusal; NUMBER counts the settings.
  */
 class Attempts {
     private static Properties settings;
 
     public static void main(String[] arguments) throws Exception {
-        settings = new Properties();
-        try (FileReader reader = new FileReader(arguments[0])) {
-            settings.load(reader);
-        }
-        // A refusal that is not told comes as a timeout.
-        settings.putAll(Map.of("request.timeout.ms", "5000", "default.api.timeout.ms", "8000", "max.block.ms", "8000"));
-        for (String attempt : List.of(arguments).subList(1, arguments.length)) {
-            System.out.println(attempt + " " + result(attempt.split("=")));
+        int user = 0;
+        for (Iterator<String> words = List.of(arguments).iterator(); words.hasNext(); user++) {
+            settings = new Properties();
+            try (FileReader reader = new FileReader(words.next())) {
+                settings.load(reader);
+            }
+            // A refusal that is not told comes as a timeout.
+            settings.putAll(Map.of("request.timeout.ms", "3000", "default.api.timeout.ms", "4000", "max.block.ms", "4000"));
+            for (String word = ""; words.hasNext() && !"--".equals(word = words.next()); ) {
+                System.out.println(user + " " + word + " " + result(word.split("=")));
+            }
         }
         System.exit(0);
     }

@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 JAVA = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
-def settings(world: World, user: str, **changes: str) -> Path:
-    """A file with the settings of a client that has what the stack's secrets hold."""
+def settings(world: World, user: str, name: str = "", **changes: str) -> Path:
+    """A file with the settings of a client that has what the stack's secrets hold, but for some changes."""
     authority = world.folder / "client-ca.pem"
     authority.write_text(world.secret("ca")["certificate"], encoding="utf-8")
     login = world.secret(user)
@@ -29,7 +29,7 @@ def settings(world: World, user: str, **changes: str) -> Path:
         "ssl.truststore.location": str(authority),
         **{name.replace("_", "."): value for name, value in changes.items()},
     }
-    path = world.folder / f"{user}{len(changes)}.properties"
+    path = world.folder / f"{name or user}.properties"
     new = path.with_suffix(".new")
     new.write_text("".join(f"{name}={value}\n" for name, value in told.items()), encoding="utf-8")
     new.rename(path)
@@ -42,12 +42,18 @@ def command(world: World, program: str) -> list[str]:
     return [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", log, "-cp", f"{release.jars()}/*", str(HERE / program)]
 
 
-def attempts(world: World, file: Path, *actions: str) -> dict[str, str]:
-    """What came of each action: `allowed`, or a refusal."""
+def attempts(world: World, *users: tuple[Path, list[str]]) -> list[dict[str, str]]:
+    """What came of each user's actions: `allowed`, or a refusal. One Java for all, as most of the time is its start."""
+    arguments = [word for file, actions in users for word in (str(file), *actions, "--")]
     process = subprocess.run(
-        [*command(world, "Attempts.java"), file, *actions], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        [*command(world, "Attempts.java"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=tools.LIMIT
     )
-    return dict(line.rsplit(" ", 1) for line in process.stdout.splitlines())
+    came: list[dict[str, str]] = [{} for _ in users]
+    for line in process.stdout.splitlines():
+        user, rest = line.split(" ", 1)
+        action, result = rest.rsplit(" ", 1)
+        came[int(user)][action] = result
+    return came
 
 
 class Producer:
@@ -79,20 +85,19 @@ class Producer:
         stdin: IO[bytes] = self.process.stdin  # type: ignore[assignment]
         stdin.write(b"\n")
         stdin.close()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=tools.LIMIT)
         return set(self.acknowledged.read_text(encoding="utf-8").split())
 
 
 def stored(world: World) -> set[str]:
     """All values of the topic, by the mapping's user."""
-    consumer = [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", "-cp", f"{release.jars()}/*", "org.apache.kafka.tools.consumer.ConsoleConsumer"]
-    arguments = ["--bootstrap-server", f"bootstrap.{ZONE}:9096", "--command-config", settings(world, "consumer"), "--topic", "quotes"]
     process = subprocess.run(
-        [*consumer, *arguments, "--group", "stack-write-quotes", "--from-beginning", "--timeout-ms", "6000"],
+        [*command(world, "Reading.java"), settings(world, "consumer"), "quotes"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        check=False,
+        check=True,
+        timeout=tools.LIMIT,
     )
     return set(process.stdout.split())
 

@@ -196,7 +196,7 @@ class Machine:
     def run(self, script: str, *arguments: str, **environment: str) -> str:
         """Runs a script to its good end, and returns what it prints."""
         process = self.start(script, *arguments, **environment)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=tools.LIMIT)
         if process.returncode:
             print(self.log(), file=sys.stderr)
             raise AssertionError(f"{script} {' '.join(arguments)} ended with {process.returncode} on {self.name}")

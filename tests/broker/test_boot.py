@@ -86,14 +86,14 @@ class OneBroker(unittest.TestCase):
             self.assertIsNone(booting.poll(), new.log())
         self.assertEqual(len(self.world.calls("aws", "ec2", "attach-volume")), 1)
         old.terminate()
-        booting.communicate(timeout=60)
+        booting.communicate(timeout=tools.LIMIT)
         self.assertEqual(booting.returncode, 0, new.log())
 
     def test_power_cut_after_each_change(self) -> None:
         machine = self.world.machine()
         machine.run("install.sh")
         cuts = 0
-        while (booting := machine.start("boot.sh", **ARM)).wait(timeout=60) == -signal.SIGKILL:
+        while (booting := machine.start("boot.sh", **ARM)).wait(timeout=tools.LIMIT) == -signal.SIGKILL:
             booting.communicate()
             cuts += 1
             machine.power_off()
@@ -138,7 +138,7 @@ class OneBroker(unittest.TestCase):
                 booting = world.machine()
                 booting.run("install.sh")
                 process = booting.start("boot.sh")
-                process.communicate(timeout=60)
+                process.communicate(timeout=tools.LIMIT)
                 self.assertEqual(process.returncode, 1)
                 self.assertEqual(world.calls("mkfs.xfs"), [])
                 self.assertEqual([said["--exit-code"] for said in world.state()["signals"]], ["1"])
@@ -148,7 +148,7 @@ class OneBroker(unittest.TestCase):
         machine.put_release(self.world.archive, "0" * 128)
         machine.run("install.sh")
         process = machine.start("boot.sh")
-        process.communicate(timeout=60)
+        process.communicate(timeout=tools.LIMIT)
         self.assertEqual(process.returncode, 1)
         (said,) = self.world.state()["signals"]
         self.assertEqual(said["--exit-code"], "1")
@@ -210,7 +210,7 @@ class ThreeBrokers(unittest.TestCase):
             machine.run("install.sh")
         booting = [machine.start("boot.sh") for machine in machines]
         for machine, process in zip(machines, booting):
-            process.communicate(timeout=120)
+            process.communicate(timeout=tools.LIMIT)
             self.assertEqual(process.returncode, 0, machine.log())
         self.assertEqual({cluster_of(machine) for machine in machines}, {world.secret("cluster")["cluster_id"]})
         formats = [" ".join(call) for call in world.calls("java") if "format" in call]

@@ -28,6 +28,9 @@ BIN = Path(os.environ.get("TEST_BIN", "/nonexistent"))
 # Where Kafka itself is not wanted, its commands only leave behind what the scripts look at.
 PRETENDS_KAFKA = os.environ.get("TEST_PRETENDS_KAFKA") == "yes"
 
+# Seconds: on a busy machine several Javas start at once.
+LIMIT = 240
+
 Json = dict[str, Any]
 
 
@@ -479,9 +482,9 @@ def main(name: str) -> None:
         sys.exit(str(refused))
 
 
-def wait_until(what: str, is_true: Callable[[], bool], limit: float = 60) -> None:
+def wait_until(what: str, is_true: Callable[[], bool]) -> None:
     """Polls a condition."""
-    deadline = time.monotonic() + limit
+    deadline = time.monotonic() + LIMIT
     while not is_true():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited in vain for {what}")
