@@ -6,21 +6,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use quotes::calendar::{Calendar, new_york_date};
-use quotes::{Decimal, Quote, Timestamp};
+use quotes::{Quote, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::provider::bar::Bar;
 use super::provider::fault::{Fault, Miss, said};
 use super::provider::http::{Request, Response};
 use super::provider::key::ApiKey;
-use super::provider::number::{Lenient, Number, Text, Time, Whole};
-use super::provider::{Answer, Asked, Provider, answers, previous_close};
+use super::provider::number::{Lenient, Number, Text, Time};
+use super::provider::{Answer, Asked, Provider, answers, previous_close, traded_at};
 
 /// The base URL.
 pub(crate) const URL: &str = "https://data.alpaca.markets";
-
-/// How long Alpaca's minute bars are.
-const BAR_SECONDS: i32 = 60;
 
 /// The feeds, with the delay that each declares in seconds.
 pub(crate) const FEEDS: [(&str, i32); 3] = [("iex", 0), ("delayed_sip", 900), ("sip", 0)];
@@ -103,11 +101,11 @@ struct Snapshot {
     #[serde(default)]
     latest_quote: Lenient<Book>,
     #[serde(default)]
-    minute_bar: Lenient<Bar>,
+    minute_bar: Lenient<Bar<Time>>,
     #[serde(default)]
-    daily_bar: Lenient<Bar>,
+    daily_bar: Lenient<Bar<Time>>,
     #[serde(default)]
-    prev_daily_bar: Lenient<Bar>,
+    prev_daily_bar: Lenient<Bar<Time>>,
 }
 
 #[derive(Deserialize)]
@@ -141,41 +139,16 @@ struct Book {
     ask_size: Number,
 }
 
-#[derive(Deserialize)]
-struct Bar {
-    /// The bar's start; a day's is midnight in New York.
-    #[serde(default)]
-    t: Time,
-    #[serde(default)]
-    o: Number,
-    #[serde(default)]
-    h: Number,
-    #[serde(default)]
-    l: Number,
-    #[serde(default)]
-    c: Number,
-    #[serde(default)]
-    v: Number,
-    #[serde(default)]
-    n: Whole,
-    #[serde(default)]
-    vw: Number,
-}
-
-impl Bar {
-    fn date(&self) -> Option<chrono::NaiveDate> {
-        self.t.0.map(new_york_date)
-    }
+/// The New York date of a daily bar: it begins at midnight there.
+fn date(day: &Bar<Time>) -> Option<chrono::NaiveDate> {
+    day.t.0.map(new_york_date)
 }
 
 impl Alpaca {
     fn quote(&self, symbol: &str, entry: &RawValue, fetched_at: Timestamp, calendar: &mut Calendar) -> Result<Quote<'static>, Miss> {
         let Some(snapshot) = serde_json::from_str::<Option<Snapshot>>(entry.get())? else { return Err(Miss::UnknownSymbol) };
         let trade = snapshot.latest_trade.0.ok_or(Miss::NoTrade)?;
-        let price = trade.p.0.ok_or(Miss::NoTrade)?;
-        if price == Decimal::ZERO {
-            return Err(Miss::ZeroPrice);
-        }
+        let price = traded_at(trade.p)?;
         let event_time = trade.t.0.ok_or_else(|| Miss::Malformed("latestTrade.t is no time".to_owned()))?;
 
         let mut quote = Quote::new(symbol.to_owned(), "USD", price, event_time, fetched_at, self.name());
@@ -188,15 +161,15 @@ impl Alpaca {
             set_book(&mut quote, &book);
         }
         if let Some(bar) = &snapshot.minute_bar.0 {
-            set_minute(&mut quote, bar);
+            bar.set_minute(&mut quote, bar.t.0);
         }
         let days = [snapshot.daily_bar.0, snapshot.prev_daily_bar.0];
         if let Some(day) = &days[0] {
-            set_day(&mut quote, day);
+            day.set_day(&mut quote, date(day));
         }
         // Before the open the daily bar is still yesterday's: then its close is the previous one.
         let trade_date = calendar.place(event_time).trade_date;
-        quote.previous_close = previous_close(trade_date, days.iter().flatten().map(|day| (day.date(), day.c.positive())));
+        quote.previous_close = previous_close(trade_date, days.iter().flatten().map(|day| (date(day), day.close())));
         Ok(quote)
     }
 }
@@ -213,34 +186,6 @@ fn set_book(quote: &mut Quote<'static>, book: &Book) {
     quote.bid_size = quote.bid.and(book.bs.not_negative());
     quote.ask_size = quote.ask.and(book.ask_size.not_negative());
     quote.quote_time = quote.bid.or(quote.ask).and(book.t.0);
-}
-
-fn set_minute(quote: &mut Quote<'static>, bar: &Bar) {
-    let Some(start) = bar.t.0 else { return };
-    // One that is still being made is not the latest complete bar.
-    if start.nanos().saturating_add(i64::from(BAR_SECONDS) * 1_000_000_000) > quote.fetched_at.nanos() {
-        return;
-    }
-    quote.bar_start = Some(start);
-    quote.bar_seconds = Some(BAR_SECONDS);
-    quote.bar_open = bar.o.positive();
-    quote.bar_high = bar.h.positive();
-    quote.bar_low = bar.l.positive();
-    quote.bar_close = bar.c.positive();
-    quote.bar_volume = bar.v.not_negative();
-    quote.bar_vwap = bar.vw.positive();
-    quote.bar_trades = bar.n.not_negative();
-}
-
-fn set_day(quote: &mut Quote<'static>, day: &Bar) {
-    quote.day_date = day.date();
-    quote.day_open = day.o.positive();
-    quote.day_high = day.h.positive();
-    quote.day_low = day.l.positive();
-    quote.day_close = day.c.positive();
-    quote.day_volume = day.v.not_negative();
-    quote.day_vwap = day.vw.positive();
-    quote.day_trades = day.n.not_negative();
 }
 
 #[cfg(test)]

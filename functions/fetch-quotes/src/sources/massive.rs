@@ -5,23 +5,22 @@
 use std::borrow::Cow;
 
 use quotes::calendar::{Calendar, new_york_date};
-use quotes::{Decimal, Quote, Timestamp};
+use quotes::{Quote, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::provider::bar::Bar;
 use super::provider::fault::{Fault, Miss, said};
 use super::provider::http::{Request, Response};
 use super::provider::key::ApiKey;
 use super::provider::number::{Lenient, Number, Text, Whole};
-use super::provider::{Answer, Asked, Provider, answers};
+use super::provider::{Answer, Asked, Provider, answers, by_ticker, traded_at};
 
 /// The base URL.
 pub(crate) const URL: &str = "https://api.massive.com";
 
 /// The feeds that the plans differ in, with the delay that each declares in seconds.
 pub(crate) const FEEDS: [(&str, i32); 2] = [("delayed", 900), ("realtime", 0)];
-
-const BAR_SECONDS: i32 = 60;
 
 /// Massive on one of its plans.
 #[derive(Debug)]
@@ -68,10 +67,8 @@ impl Provider for Massive {
         let Some(tickers) = parsed.tickers else { return Err(refusal(200, &parsed, body, None)) };
         // A plan of delayed data says so itself.
         let feed = if parsed.status.0.as_deref() == Some("DELAYED") { FEEDS[0] } else { self.feed };
-        let name = |entry: &&'_ RawValue| serde_json::from_str::<Name<'_>>(entry.get()).ok().map(|name| name.ticker.into_owned());
-        let entries = tickers.into_iter().filter_map(|entry| Some((Cow::Owned(name(&entry)?), entry)));
         let mut calendar = Calendar::new();
-        Ok(answers(asked, entries, |symbol, entry| quote(symbol, entry, fetched_at, feed, &mut calendar)))
+        Ok(answers(asked, by_ticker(tickers), |symbol, entry| quote(symbol, entry, fetched_at, feed, &mut calendar)))
     }
 
     fn fault(&self, _: &Asked, response: &Response) -> Fault {
@@ -94,12 +91,6 @@ struct Body<'a> {
     tickers: Option<Vec<&'a RawValue>>,
 }
 
-#[derive(Deserialize)]
-struct Name<'a> {
-    #[serde(borrow)]
-    ticker: Cow<'a, str>,
-}
-
 fn refusal(status: u16, body: &Body<'_>, raw: &[u8], retry_after: Option<std::time::Duration>) -> Fault {
     let words = body.message.0.as_deref().or(body.error.0.as_deref());
     let said = words.map_or_else(|| said(raw), |words| said(words.as_bytes()));
@@ -120,15 +111,15 @@ struct Snapshot {
     #[serde(default)]
     updated: Whole,
     #[serde(default)]
-    day: Lenient<Bar>,
+    day: Lenient<Bar<Whole>>,
     #[serde(default)]
     last_trade: Lenient<Trade>,
     #[serde(default)]
     last_quote: Lenient<Book>,
     #[serde(default)]
-    min: Lenient<Bar>,
+    min: Lenient<Bar<Whole>>,
     #[serde(default)]
-    prev_day: Lenient<Bar>,
+    prev_day: Lenient<Bar<Whole>>,
 }
 
 #[derive(Deserialize)]
@@ -156,32 +147,9 @@ struct Book {
     t: Whole,
 }
 
-/// A bar; zeros where nothing has traded.
-#[derive(Deserialize)]
-struct Bar {
-    #[serde(default)]
-    o: Number,
-    #[serde(default)]
-    h: Number,
-    #[serde(default)]
-    l: Number,
-    #[serde(default)]
-    c: Number,
-    #[serde(default)]
-    v: Number,
-    #[serde(default)]
-    vw: Number,
-    #[serde(default)]
-    n: Whole,
-    /// A minute's start; a day has none.
-    #[serde(default)]
-    t: Whole,
-}
-
-impl Bar {
-    fn has_traded(&self) -> bool {
-        self.c.positive().is_some()
-    }
+/// Zeros where nothing has traded. A minute begins at `t`; a day has none.
+fn has_traded(bar: &Bar<Whole>) -> bool {
+    bar.close().is_some()
 }
 
 fn quote(
@@ -193,10 +161,7 @@ fn quote(
 ) -> Result<Quote<'static>, Miss> {
     let snapshot: Snapshot = serde_json::from_str(entry.get())?;
     let trade = snapshot.last_trade.0.ok_or(Miss::NoTrade)?;
-    let price = trade.p.0.ok_or(Miss::NoTrade)?;
-    if price == Decimal::ZERO {
-        return Err(Miss::ZeroPrice);
-    }
+    let price = traded_at(trade.p)?;
     let event_time = trade.t.nanos().ok_or_else(|| Miss::Malformed("lastTrade.t is no time".to_owned()))?;
 
     let mut quote = Quote::new(symbol.to_owned(), "USD", price, event_time, fetched_at, "massive");
@@ -210,14 +175,14 @@ fn quote(
         quote.ask = book.ask.positive();
         quote.quote_time = quote.bid.or(quote.ask).and(book.t.nanos());
     }
-    if let Some(bar) = snapshot.min.0.filter(Bar::has_traded) {
-        set_minute(&mut quote, &bar);
+    if let Some(bar) = snapshot.min.0.filter(has_traded) {
+        bar.set_minute(&mut quote, bar.t.millis());
     }
-    let day = snapshot.day.0.filter(Bar::has_traded);
+    let day = snapshot.day.0.filter(has_traded);
     if let Some(day) = &day {
-        set_day(&mut quote, day, snapshot.updated.nanos());
+        day.set_day(&mut quote, snapshot.updated.nanos().map(new_york_date));
     }
-    let previous = snapshot.prev_day.0.and_then(|day| day.c.positive());
+    let previous = snapshot.prev_day.0.and_then(|day| day.close());
     // The days carry no dates. The previous one is that of the trade's own day only if the current
     // one is of that day, or is still empty while the trade is of today.
     let trade_date = calendar.place(event_time).trade_date;
@@ -231,33 +196,6 @@ fn quote(
 
 fn joined(ids: &[Whole]) -> String {
     ids.iter().filter_map(|id| id.0).map(|id| id.to_string()).collect::<Vec<_>>().join(",")
-}
-
-fn set_minute(quote: &mut Quote<'static>, bar: &Bar) {
-    let Some(start) = bar.t.millis() else { return };
-    if start.nanos().saturating_add(i64::from(BAR_SECONDS) * 1_000_000_000) > quote.fetched_at.nanos() {
-        return;
-    }
-    quote.bar_start = Some(start);
-    quote.bar_seconds = Some(BAR_SECONDS);
-    quote.bar_open = bar.o.positive();
-    quote.bar_high = bar.h.positive();
-    quote.bar_low = bar.l.positive();
-    quote.bar_close = bar.c.positive();
-    quote.bar_volume = bar.v.not_negative();
-    quote.bar_vwap = bar.vw.positive();
-    quote.bar_trades = bar.n.not_negative();
-}
-
-fn set_day(quote: &mut Quote<'static>, day: &Bar, updated: Option<Timestamp>) {
-    quote.day_date = updated.map(new_york_date);
-    quote.day_open = day.o.positive();
-    quote.day_high = day.h.positive();
-    quote.day_low = day.l.positive();
-    quote.day_close = day.c.positive();
-    quote.day_volume = day.v.not_negative();
-    quote.day_vwap = day.vw.positive();
-    quote.day_trades = day.n.not_negative();
 }
 
 #[cfg(test)]

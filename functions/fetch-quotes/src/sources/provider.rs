@@ -1,6 +1,7 @@
 //! What a provider of quotes is: a few pure functions from symbols to a request and from an answer
 //! to quotes. Everything that waits, tries again or keeps count is in [`polled`].
 
+pub(crate) mod bar;
 pub(crate) mod currency;
 pub(crate) mod fault;
 pub(crate) mod http;
@@ -14,12 +15,14 @@ pub(crate) mod stub;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use quotes::{Quote, Timestamp};
+use quotes::{Decimal, Quote, Timestamp};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::fault::{Fault, Miss};
 use self::http::{Request, Response};
 use self::key::ApiKey;
+use self::number::Number;
 
 /// A provider's HTTP interface. One file under `sources/` implements it for one provider.
 ///
@@ -144,16 +147,34 @@ pub(crate) fn answers<'a>(
     asked.pairs().map(answer).collect()
 }
 
+/// The entries of a list by the symbol that each names as its `ticker`; one that names none is passed over.
+pub(crate) fn by_ticker<'a>(entries: Vec<&'a RawValue>) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+    #[derive(Deserialize)]
+    struct Name<'a> {
+        #[serde(borrow)]
+        ticker: Cow<'a, str>,
+    }
+    entries.into_iter().filter_map(|entry| Some((serde_json::from_str::<Name<'_>>(entry.get()).ok()?.ticker, entry)))
+}
+
 /// The quote, where it is one that Kafka's readers take.
 pub(crate) fn checked(quote: Quote<'static>) -> Result<Quote<'static>, Miss> {
     quotes::json::check(&quote).map(|()| quote).map_err(|poison| Miss::Malformed(poison.to_string()))
 }
 
+/// The price of a trade: where it is absent there was no trade, and 0 is no price.
+pub(crate) fn traded_at(price: Number) -> Result<Decimal, Miss> {
+    match price.0.ok_or(Miss::NoTrade)? {
+        Decimal::ZERO => Err(Miss::ZeroPrice),
+        price => Ok(price),
+    }
+}
+
 /// The newest of the dated closes that belong to a day before `trade_date`: the previous close.
 pub(crate) fn previous_close(
     trade_date: Option<chrono::NaiveDate>,
-    closes: impl IntoIterator<Item = (Option<chrono::NaiveDate>, Option<quotes::Decimal>)>,
-) -> Option<quotes::Decimal> {
+    closes: impl IntoIterator<Item = (Option<chrono::NaiveDate>, Option<Decimal>)>,
+) -> Option<Decimal> {
     let trade_date = trade_date?;
     let before = closes.into_iter().filter_map(|(date, close)| Some((date.filter(|date| *date < trade_date)?, close?)));
     before.max_by_key(|(date, _)| *date).map(|(_, close)| close)

@@ -2,10 +2,8 @@
 //!
 //! <https://www.tiingo.com/documentation/iex>
 
-use std::borrow::Cow;
-
 use quotes::calendar::new_york_date;
-use quotes::{Decimal, Quote, Timestamp};
+use quotes::{Quote, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,7 +11,7 @@ use super::provider::fault::{Fault, Miss, said};
 use super::provider::http::{Request, Response};
 use super::provider::key::ApiKey;
 use super::provider::number::{Number, Time};
-use super::provider::{Answer, Asked, Provider, answers};
+use super::provider::{Answer, Asked, Provider, answers, by_ticker, traded_at};
 
 /// The base URL.
 pub(crate) const URL: &str = "https://api.tiingo.com";
@@ -49,9 +47,7 @@ impl Provider for Tiingo {
             Ok(entries) => entries,
             Err(error) => return Err(detail(body).map_or_else(|| Fault::unreadable(&error, body), |words| refusal(200, &words, None))),
         };
-        let name = |entry: &&'_ RawValue| serde_json::from_str::<Name<'_>>(entry.get()).ok().map(|name| name.ticker.into_owned());
-        let entries = entries.into_iter().filter_map(|entry| Some((Cow::Owned(name(&entry)?), entry)));
-        Ok(answers(asked, entries, |symbol, entry| quote(symbol, entry, fetched_at)))
+        Ok(answers(asked, by_ticker(entries), |symbol, entry| quote(symbol, entry, fetched_at)))
     }
 
     fn fault(&self, _: &Asked, response: &Response) -> Fault {
@@ -60,12 +56,6 @@ impl Provider for Tiingo {
             None => Fault::of_status(response),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Name<'a> {
-    #[serde(borrow)]
-    ticker: Cow<'a, str>,
 }
 
 /// The words of a refusal: `{"detail": "…"}`, which comes with 200 too.
@@ -134,11 +124,8 @@ fn quote(symbol: &str, entry: &RawValue, fetched_at: Timestamp) -> Result<Quote<
     // Told apart by the feed: `tngo` may be no trade at all.
     let (price, time, feed) = match (entry.last.positive(), entry.last_sale_timestamp.0) {
         (Some(last), Some(time)) => (last, Some(time), "iex"),
-        _ => (entry.tngo_last.0.ok_or(Miss::NoTrade)?, entry.timestamp.0, "tngo"),
+        _ => (traded_at(entry.tngo_last)?, entry.timestamp.0, "tngo"),
     };
-    if price == Decimal::ZERO {
-        return Err(Miss::ZeroPrice);
-    }
     let event_time = time.ok_or_else(|| Miss::Malformed("timestamp is no time".to_owned()))?;
     let mut quote = Quote::new(symbol.to_owned(), "USD", price, event_time, fetched_at, "tiingo");
     quote.feed = Some(feed.into());

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use quotes::{Decimal, Quote, Timestamp};
+use quotes::{Quote, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use super::provider::fault::{Fault, Miss, said};
 use super::provider::http::{Request, Response};
 use super::provider::key::ApiKey;
 use super::provider::number::{Number, Text, Whole};
-use super::provider::{Answer, Asked, Provider, answers, checked};
+use super::provider::{Answer, Asked, Provider, answers, checked, traded_at};
 
 /// The base URL.
 pub(crate) const URL: &str = "https://api.twelvedata.com";
@@ -116,7 +116,8 @@ struct Entry {
     #[serde(default)]
     low: Number,
     /// The latest price: the day's close so far.
-    close: Option<Number>,
+    #[serde(default)]
+    close: Number,
     #[serde(default)]
     volume: Number,
     #[serde(default)]
@@ -131,10 +132,7 @@ fn read(symbol: &str, entry: &RawValue, fetched_at: Timestamp) -> Result<Quote<'
         });
     }
     let entry: Entry = serde_json::from_str(entry.get())?;
-    let price = entry.close.and_then(|close| close.0).ok_or(Miss::NoTrade)?;
-    if price == Decimal::ZERO {
-        return Err(Miss::ZeroPrice);
-    }
+    let price = traded_at(entry.close)?;
     let event_time = entry.last_quote_at.seconds().ok_or_else(|| Miss::Malformed("last_quote_at is no time".to_owned()))?;
     let unit = entry.currency.0.as_deref().and_then(Unit::of).ok_or_else(|| Miss::Malformed("currency is none".to_owned()))?;
     let major = |number: Number| number.positive().and_then(|number| unit.major(number));

@@ -12,7 +12,7 @@ use super::provider::fault::{Fault, Miss, said};
 use super::provider::http::{Request, Response};
 use super::provider::key::ApiKey;
 use super::provider::number::{Lenient, Number, Text, Whole, without_noise};
-use super::provider::{Answer, Asked, Provider, checked};
+use super::provider::{Answer, Asked, Provider, checked, traded_at};
 
 /// The base URL.
 pub(crate) const URL: &str = "https://query1.finance.yahoo.com";
@@ -123,7 +123,8 @@ struct Meta {
     currency: Text,
     #[serde(default)]
     regular_market_time: Whole,
-    regular_market_price: Option<Number>,
+    #[serde(default)]
+    regular_market_price: Number,
     #[serde(default)]
     regular_market_day_high: Number,
     #[serde(default)]
@@ -157,10 +158,7 @@ struct Bars {
 
 fn quote(symbol: &str, entry: &RawValue, fetched_at: Timestamp) -> Result<Quote<'static>, Miss> {
     let Entry { meta, timestamp, indicators } = serde_json::from_str(entry.get())?;
-    let found = meta.regular_market_price.and_then(|price| price.0).ok_or(Miss::NoTrade)?;
-    if found == Decimal::ZERO {
-        return Err(Miss::ZeroPrice);
-    }
+    let found = traded_at(meta.regular_market_price)?;
     let unit = meta.currency.0.as_deref().and_then(Unit::of).ok_or_else(|| Miss::Malformed("currency is none".to_owned()))?;
     let event_time = meta.regular_market_time.seconds().ok_or_else(|| Miss::Malformed("regularMarketTime is no time".to_owned()))?;
     let digits = meta.price_hint.0.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(u32::MAX);
