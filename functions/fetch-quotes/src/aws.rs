@@ -11,9 +11,13 @@ use tokio::sync::OnceCell;
 
 use crate::config::{Login, S3Object, Secret};
 use crate::sources::provider::key::{SecretError, Secrets};
+use crate::symbols::{ObjectError, Objects, Text};
 
 /// Each call with its retries; an invocation has room for one.
 const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// S3's answer where the ETag still is the one that is known.
+const NOT_MODIFIED: u16 = 304;
 
 /// The clients, made when they are needed first: with plain settings none ever is.
 #[derive(Debug, Default)]
@@ -21,39 +25,29 @@ pub(crate) struct Aws {
     shared: OnceCell<SdkConfig>,
 }
 
-/// Why the list of symbols cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ObjectError {
-    /// S3 does not give it.
-    #[error("the symbols at {object} cannot be read: {reason}")]
-    Unread {
-        /// Which object.
-        object: S3Object,
-        /// The service's words.
-        reason: String,
-    },
-    /// It is no text.
-    #[error("the symbols at {object} are no UTF-8 text")]
-    NoText {
-        /// Which object.
-        object: S3Object,
-    },
-}
-
 impl Aws {
     async fn config(&self) -> &SdkConfig {
         let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_timeout(TIMEOUT).build();
         self.shared.get_or_init(|| aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load()).await
     }
+}
 
-    /// The text of an object.
-    pub(crate) async fn object(&self, object: &S3Object) -> Result<String, ObjectError> {
+#[async_trait]
+impl Objects for Aws {
+    async fn text(&self, object: &S3Object, known: Option<&str>) -> Result<Option<Text>, ObjectError> {
         let unread = |reason: String| ObjectError::Unread { object: object.clone(), reason };
         let client = aws_sdk_s3::Client::new(self.config().await);
-        let answer = client.get_object().bucket(&object.bucket).key(&object.key).send().await;
-        let answer = answer.map_err(|error| unread(DisplayErrorContext(error).to_string()))?;
+        let asked = client.get_object().bucket(&object.bucket).key(&object.key).set_if_none_match(known.map(str::to_owned));
+        let answer = match asked.send().await {
+            Ok(answer) => answer,
+            // The SDK takes every status but 2xx for an error.
+            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == NOT_MODIFIED) => return Ok(None),
+            Err(error) => return Err(unread(DisplayErrorContext(error).to_string())),
+        };
+        let etag = answer.e_tag().map(str::to_owned);
         let bytes = answer.body.collect().await.map_err(|error| unread(error.to_string()))?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| ObjectError::NoText { object: object.clone() })
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| ObjectError::NoText { object: object.clone() })?;
+        Ok(Some(Text { text, etag }))
     }
 }
 
@@ -86,11 +80,12 @@ pub(crate) async fn login(secrets: &dyn Secrets, arn: &str) -> Result<Login, Sec
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::sources::provider::stub::{Reply, Stub};
 
-    struct Text(&'static str);
+    struct Vault(&'static str);
 
     #[async_trait]
-    impl Secrets for Text {
+    impl Secrets for Vault {
         async fn read(&self, _: &str) -> Result<String, SecretError> {
             Ok(self.0.to_owned())
         }
@@ -98,11 +93,46 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_is_read_from_its_secret_and_never_shown() {
-        let user = login(&Text(r#"{"username":"fetch","password":"hunter2","note":1}"#), "arn:x").await.unwrap();
+        let user = login(&Vault(r#"{"username":"fetch","password":"hunter2","note":1}"#), "arn:x").await.unwrap();
         assert_eq!((user.username.as_str(), user.password.expose()), ("fetch", "hunter2"));
         for text in ["hunter2", r#"{"user":"fetch","password":"hunter2"}"#, r#""hunter2""#] {
-            let error = login(&Text(text), "arn:x").await.unwrap_err().to_string();
+            let error = login(&Vault(text), "arn:x").await.unwrap_err().to_string();
             assert_eq!(error, "the secret arn:x is not a JSON object with username and password");
         }
+    }
+
+    /// What AWS's own settings would give, for a server of the test.
+    fn at(stub: &Stub) -> Aws {
+        let credentials = aws_sdk_s3::config::Credentials::new("id", "key", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
+            .endpoint_url(stub.url().as_str())
+            .build();
+        Aws { shared: OnceCell::new_with(Some(config)) }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_sent_again_only_if_it_is_another() {
+        let stub = Stub::start(|seen, _| {
+            let known = seen.headers.iter().find(|(name, _)| name == "if-none-match");
+            match (seen.target.as_str(), known.map(|(_, etag)| etag.as_str())) {
+                ("/lists/us.txt?x-id=GetObject", Some("\"two\"")) => Reply::Answer(304, String::new(), String::new()),
+                ("/lists/us.txt?x-id=GetObject", _) => Reply::Answer(200, "ETag: \"two\"\r\n".to_owned(), "AAPL".to_owned()),
+                _ => Reply::status(404, "<Error><Code>NoSuchKey</Code><Message>There is none.</Message></Error>"),
+            }
+        })
+        .await;
+        let aws = at(&stub);
+        let object = |key: &str| S3Object { bucket: "lists".to_owned(), key: key.to_owned() };
+        let text = Text { text: "AAPL".to_owned(), etag: Some("\"two\"".to_owned()) };
+        assert_eq!(aws.text(&object("us.txt"), None).await.unwrap(), Some(text.clone()));
+        assert_eq!(aws.text(&object("us.txt"), Some("\"one\"")).await.unwrap(), Some(text));
+        assert_eq!(aws.text(&object("us.txt"), Some("\"two\"")).await.unwrap(), None);
+        assert_eq!(stub.seen().len(), 3, "304 is an answer: nothing is tried again");
+
+        let gone = aws.text(&object("none.txt"), None).await.unwrap_err().to_string();
+        assert!(gone.starts_with("the symbols at s3://lists/none.txt cannot be read: ") && gone.contains("There is none."), "{gone}");
     }
 }

@@ -245,24 +245,24 @@ impl Config {
         })
     }
 
-    /// Takes the symbols from the text of the object that `SYMBOLS_S3_URI` names: separated by
-    /// commas, blanks or lines; what stands behind a `#` is a remark.
-    pub(crate) fn set_symbols(&mut self, text: &str) -> Result<(), ConfigError> {
-        const ALLOWED: &str = "the URI of a list of tickers, the share class after a dot, such as AAPL and BRK.B";
-        let lines = text.lines().map(|line| line.split_once('#').map_or(line, |(symbols, _)| symbols));
-        let found = listed(lines.flat_map(|line| line.split(|c: char| c == ',' || c.is_whitespace())));
-        let found = found.map_err(|found| ConfigError::Invalid { variable: "SYMBOLS_S3_URI", found, allowed: ALLOWED })?;
-        if found.is_empty() {
-            let found = "an empty list".to_owned();
-            return Err(ConfigError::Invalid { variable: "SYMBOLS_S3_URI", found, allowed: ALLOWED });
-        }
+    /// Takes the symbols of the list that `SYMBOLS_S3_URI` names.
+    pub(crate) fn set_symbols(&mut self, listed: &[String]) {
         match &mut self.source {
-            SourceConfig::Simulated { symbols, .. } => *symbols = found,
-            SourceConfig::Provider(provider) => provider.polling.symbols = found,
+            SourceConfig::Simulated { symbols, .. } => *symbols = listed.to_vec(),
+            SourceConfig::Provider(provider) => provider.polling.symbols = listed.to_vec(),
             SourceConfig::Replay { .. } => {}
         }
-        Ok(())
     }
+}
+
+/// The symbols in the text of the object that `SYMBOLS_S3_URI` names, at least one: separated by commas, blanks or lines;
+/// what stands behind a `#` is a remark.
+pub(crate) fn listed_in(text: &str) -> Result<Vec<String>, ConfigError> {
+    const ALLOWED: &str = "the URI of a list of tickers, the share class after a dot, such as AAPL and BRK.B";
+    let invalid = |found| ConfigError::Invalid { variable: "SYMBOLS_S3_URI", found, allowed: ALLOWED };
+    let lines = text.lines().map(|line| line.split_once('#').map_or(line, |(symbols, _)| symbols));
+    let found = listed(lines.flat_map(|line| line.split(|c: char| c == ',' || c.is_whitespace()))).map_err(invalid)?;
+    if found.is_empty() { Err(invalid("an empty list".to_owned())) } else { Ok(found) }
 }
 
 /// The environment, or what stands in for it in a test.
@@ -529,13 +529,13 @@ mod tests {
     fn a_long_list_of_symbols_is_read_from_an_object() {
         let mut config = read(&[("SYMBOLS_S3_URI", "s3://lists/us/all.txt"), ("SYMBOLS", "IBM")]).unwrap();
         assert_eq!(config.symbols_at.as_ref().map(ToString::to_string).as_deref(), Some("s3://lists/us/all.txt"));
-        config.set_symbols("# technology\naapl, MSFT\r\n\nBRK.B # Buffett\nAAPL\n").unwrap();
+        config.set_symbols(&listed_in("# technology\naapl, MSFT\r\n\nBRK.B # Buffett\nAAPL\n").unwrap());
         let SourceConfig::Simulated { symbols, .. } = &config.source else { unreachable!() };
         assert_eq!(symbols, &["AAPL", "MSFT", "BRK.B"]);
 
-        let refused = |text: &str, config: &mut Config| config.set_symbols(text).unwrap_err().to_string();
-        assert!(refused("AAPL\n<Error>", &mut config).starts_with("SYMBOLS_S3_URI is \"<ERROR>\": allowed is the URI of a list"));
-        assert!(refused(" \n# none", &mut config).starts_with("SYMBOLS_S3_URI is \"an empty list\""));
+        let refused = |text: &str| listed_in(text).unwrap_err().to_string();
+        assert!(refused("AAPL\n<Error>").starts_with("SYMBOLS_S3_URI is \"<ERROR>\": allowed is the URI of a list"));
+        assert!(refused(" \n# none").starts_with("SYMBOLS_S3_URI is \"an empty list\""));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use lambda_runtime::Diagnostic;
 
-use crate::aws::ObjectError;
 use crate::config::ConfigError;
 use crate::producer::ProduceError;
 use crate::source::SourceError;
 use crate::sources::provider::http::TransportError;
 use crate::sources::provider::key::SecretError;
 use crate::sources::replay::ReplayError;
+use crate::symbols::ObjectError;
 
 /// Why the function does not start.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ use crate::producer::{Cluster, Outcome, ProduceError, Producer, TIME_NEEDED};
 use crate::source::{Batch, Fetched, Invocation, Next, Source};
 use crate::sources::provider::fault::Reason;
 use crate::summary::{Failure, Subject, Summary};
+use crate::symbols::SymbolList;
 
 /// The time that an invocation takes itself where nobody limits it.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ pub(crate) struct Handler {
     poll_every: Option<Duration>,
     /// Gives the producer another user where the one it has is refused.
     logins: Option<Logins>,
+    /// Gives the source other symbols where the list was changed.
+    symbols: Option<SymbolList>,
     /// The name under which its metrics are written; `None`: they are not.
     function: Option<String>,
 }
@@ -35,12 +38,12 @@ impl Handler {
     /// A handler that asks `source` once an invocation, or repeatedly with `poll_every` between the
     /// starts of two polls, until the invocation's time is up.
     pub(crate) fn new(source: Box<dyn Source>, producer: Producer, poll_every: Option<Duration>) -> Self {
-        Self { source, producer, poll_every, logins: None, function: None }
+        Self { source, producer, poll_every, logins: None, symbols: None, function: None }
     }
 
-    /// The same, with a user from a secret, and with metrics under the function's name.
-    pub(crate) fn with(mut self, logins: Option<Logins>, function: String) -> Self {
-        (self.logins, self.function) = (logins, Some(function));
+    /// The same, with a user from a secret, with symbols from a list, and with metrics under the function's name.
+    pub(crate) fn with(mut self, logins: Option<Logins>, symbols: Option<SymbolList>, function: String) -> Self {
+        (self.logins, self.symbols, self.function) = (logins, symbols, Some(function));
         self
     }
 
@@ -65,6 +68,11 @@ impl Handler {
     }
 
     async fn move_all(&mut self, summary: &mut Summary, invocation: &Invocation) -> Result<(), InvocationError> {
+        if let Some(list) = &mut self.symbols
+            && let Some(symbols) = list.others().await
+        {
+            self.source.set_symbols(symbols);
+        }
         let mut cluster = None;
         loop {
             let (next, failed) = match self.source.fetch(invocation).await {

@@ -17,6 +17,7 @@ mod producer;
 mod source;
 mod sources;
 mod summary;
+mod symbols;
 mod unchanged;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::error::{StartError, chain};
 use crate::handler::{Event, Handler};
 use crate::logins::Logins;
 use crate::producer::Producer;
+use crate::symbols::SymbolList;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -52,15 +54,12 @@ async fn main() -> Result<(), Error> {
 async fn start() -> Result<Handler, StartError> {
     let mut config = Config::from_env()?;
     let aws = Arc::new(Aws::default());
-    if let Some(object) = &config.symbols_at {
-        let symbols = aws.object(object).await?;
-        config.set_symbols(&symbols)?;
-    }
+    let symbols = SymbolList::of(&mut config, aws.clone()).await?;
     let logins = match config.kafka_secret.take() {
         Some(arn) => Some(Logins::read(aws.clone(), arn, &mut config.kafka).await?),
         None => None,
     };
     let source = sources::build(&config, aws)?;
     let producer = Producer::new(config.kafka)?;
-    Ok(Handler::new(source, producer, config.poll_every).with(logins, config.function))
+    Ok(Handler::new(source, producer, config.poll_every).with(logins, symbols, config.function))
 }

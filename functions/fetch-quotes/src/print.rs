@@ -10,6 +10,7 @@ use crate::error::{StartError, chain};
 use crate::source::Invocation;
 use crate::sources;
 use crate::summary::Failure;
+use crate::symbols::SymbolList;
 
 /// The only argument of the function's binary: without it, it serves invocations.
 pub(crate) const ARGUMENT: &str = "print";
@@ -22,10 +23,7 @@ const TIME: Duration = Duration::from_secs(55);
 pub(crate) async fn run() -> Result<bool, StartError> {
     let mut config = Config::without_kafka()?;
     let aws = Arc::new(Aws::default());
-    if let Some(object) = &config.symbols_at {
-        let symbols = aws.object(object).await?;
-        config.set_symbols(&symbols)?;
-    }
+    SymbolList::of(&mut config, aws.clone()).await?;
     let mut source = sources::build(&config, aws)?;
     let fetched = source.fetch(&Invocation::new(TIME)).await;
     let (rows, failures): (Vec<_>, &[Failure]) = match &fetched {

@@ -25,6 +25,11 @@ pub(crate) trait Source: Send {
     /// an error means that there is no answer at all.
     async fn fetch(&mut self, invocation: &Invocation) -> Result<Batch, SourceError>;
 
+    /// Takes other symbols from the next batch on. A source whose symbols are given by something else keeps them.
+    fn set_symbols(&mut self, symbols: &[String]) {
+        let _ = symbols;
+    }
+
     /// Is told what became of the last batch's rows: `delivered.outcomes[i]` is that of `rows[i]`.
     /// Not called when producing failed as a whole.
     async fn acknowledge(&mut self, rows: &[Fetched], delivered: &Delivered, invocation: &Invocation) {

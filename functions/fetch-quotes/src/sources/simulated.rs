@@ -31,6 +31,7 @@ const NAME: &str = "simulated";
 /// A market of the configured symbols.
 pub(crate) struct Simulated {
     symbols: Vec<Symbol>,
+    seed: u64,
     calendar: Calendar,
 }
 
@@ -38,7 +39,7 @@ impl Simulated {
     /// The market of `seed`.
     pub(crate) fn new(symbols: &[String], seed: u64) -> Self {
         let symbols = symbols.iter().map(|name| Symbol::new(name, seed)).collect();
-        Self { symbols, calendar: Calendar::new() }
+        Self { symbols, seed, calendar: Calendar::new() }
     }
 }
 
@@ -46,6 +47,10 @@ impl Simulated {
 impl Source for Simulated {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn set_symbols(&mut self, symbols: &[String]) {
+        *self = Self::new(symbols, self.seed);
     }
 
     async fn fetch(&mut self, _: &Invocation) -> Result<Batch, SourceError> {

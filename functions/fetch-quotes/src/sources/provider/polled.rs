@@ -233,6 +233,13 @@ impl Source for Polled {
         Ok(self.sort(answers.into_iter().flatten().collect(), failures)?)
     }
 
+    fn set_symbols(&mut self, symbols: &[String]) {
+        // Whose turn it is stays so, where it is still in the list.
+        let turn = self.polling.symbols.get(self.begin);
+        self.begin = turn.and_then(|turn| symbols.iter().position(|symbol| symbol == turn)).unwrap_or(0);
+        self.polling.symbols = symbols.to_vec();
+    }
+
     async fn acknowledge(&mut self, rows: &[Fetched], delivered: &Delivered, _: &Invocation) {
         let Some(unchanged) = &mut self.unchanged else { return };
         for (row, outcome) in rows.iter().zip(&delivered.outcomes) {

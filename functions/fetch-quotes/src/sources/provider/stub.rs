@@ -187,8 +187,6 @@ pub(crate) enum Reply {
     Reset,
     /// Says nothing until the client gives up.
     Silence,
-    /// Answers 200 with a body, as late as a distant server does.
-    Late(Duration, String),
 }
 
 impl Reply {
@@ -279,10 +277,6 @@ async fn serve(mut stream: TcpStream, reply: Arc<impl Fn(&Seen, usize) -> Reply>
         }
         stream.read_exact(&mut buffer[..head.len()]).await.unwrap();
         let (text, goes_on) = match reply {
-            Reply::Late(latency, body) => {
-                tokio::time::sleep(latency).await;
-                (format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()), true)
-            }
             Reply::Answer(status, headers, body) => {
                 (format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()), true)
             }

@@ -1,5 +1,5 @@
 //! Polling over HTTP, against a server that misbehaves; and a whole day, on a clock of its own.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,28 +51,6 @@ fn snapshots(target: &str) -> String {
     let query = target.split_once("symbols=").unwrap().1.split('&').next().unwrap().replace("%2C", ",");
     let entry = |symbol: &str| format!(r#""{symbol}":{{"latestTrade":{{"t":"2026-11-23T15:02:30Z","p":10.5,"s":1}}}}"#);
     format!("{{{}}}", query.split(',').map(entry).collect::<Vec<_>>().join(","))
-}
-
-/// Not a test but a measurement: what fetching costs beside the provider's own time. Run it with
-/// `cargo test --release -- --ignored --nocapture the_overhead_over_the_providers_time`.
-#[tokio::test]
-#[ignore = "a measurement: it prints, and asserts no time"]
-async fn the_overhead_over_the_providers_time() {
-    const LATENCY: Duration = Duration::from_millis(20);
-    let stub = Stub::start(|seen, _| Reply::Late(LATENCY, snapshots(&seen.target))).await;
-    let names: Vec<String> = (0..500).map(|number| format!("S{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (cluster, kafka) = crate::handler::tests::cluster();
-    let producer = crate::producer::Producer::new(kafka).unwrap();
-    let mut handler = crate::handler::Handler::new(Box::new(alpaca(&stub, &TestClock::at(NOW), &names)), producer, None);
-    for warmth in ["cold", "warm", "warm", "warm"] {
-        let began = std::time::Instant::now();
-        let summary = handler.run(&invocation()).await.unwrap();
-        let took = began.elapsed();
-        assert_eq!(summary.produced, 500);
-        println!("{warmth}: 500 symbols fetched and acknowledged in {took:?}, {:?} of it not the provider's {LATENCY:?}", took - LATENCY);
-    }
-    drop(cluster);
 }
 
 fn symbols(batch: &Batch) -> Vec<&str> {
@@ -359,6 +337,27 @@ async fn one_of_many_requests_that_fails_harms_no_other() {
     assert_eq!(symbols(&batch), ["AAPL", "BRK.B"]);
     assert_eq!(misses(&batch), [("GONE".to_owned(), Reason::UnknownSymbol), ("HTML".to_owned(), Reason::Malformed)]);
     assert!(stub.seen().iter().any(|seen| seen.target.starts_with("/v8/finance/chart/BRK-B?")));
+}
+
+#[tokio::test]
+async fn other_symbols_are_asked_for_from_the_next_poll_on_and_turns_are_kept() {
+    let stub = Stub::start(|_, _| Reply::ok(r#"{"c":10.5,"pc":10,"t":1795446147}"#)).await;
+    let clock = TestClock::at(NOW);
+    let limits = vec![Limit { most: 4, per: Duration::from_secs(60) }];
+    let mut source = source(Finnhub, &stub, &clock, Polling { limits, ..polling(&["A", "B", "C", "D", "E"]) });
+    let batch = source.fetch(&invocation()).await.unwrap();
+    assert_eq!((symbols(&batch), batch.deferred), (vec!["A", "B", "C", "D"], 1));
+
+    for (minute, list, asked) in [
+        (4, &["D", "F", "E", "A"][..], &["E", "A", "D", "F"][..]),
+        (6, &["A", "B", "C", "D", "E"], &["D", "E", "A", "B"]),
+        // The one whose turn it was is gone.
+        (8, &["G", "A"], &["G", "A"]),
+    ] {
+        source.set_symbols(&list.iter().map(|symbol| (*symbol).to_owned()).collect::<Vec<_>>());
+        clock.advance_to(time(&format!("2026-11-23T15:0{minute}:00Z")));
+        assert_eq!(symbols(&source.fetch(&invocation()).await.unwrap()), asked);
+    }
 }
 
 #[tokio::test]
