@@ -128,6 +128,13 @@ class NothingIsDropped(TemplateTest):
             # As long as anyone might take to look, and not shorter than the queue before it.
             self.assertEqual(queues[dead_letters]["MessageRetentionPeriod"], 1209600)
 
+    def test_what_is_given_up_gets_its_reason_before_the_queue_moves_it_without_one(self):
+        queues = self.of_type("AWS::SQS::Queue")
+        variables = self.resources["StartCrawlerFunction"]["Properties"]["Environment"]["Variables"]
+        redrive = queues["ObjectCreatedQueue"]["RedrivePolicy"]
+        self.assertEqual(variables["MAX_RECEIVE_COUNT"], str(redrive["maxReceiveCount"]))
+        self.assertEqual(variables["DEAD_LETTER_QUEUE_URL"], {"Ref": redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]})
+
     def test_a_queue_hides_a_message_long_enough_for_its_function(self):
         for mapping in self.of_type("AWS::Lambda::EventSourceMapping").values():
             if "EventSourceArn" not in mapping:
