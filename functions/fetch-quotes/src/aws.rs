@@ -76,6 +76,18 @@ pub(crate) async fn login(secrets: &dyn Secrets, arn: &str) -> Result<Login, Sec
     Ok(Login { username: object.username, password: Secret::new(object.password) })
 }
 
+/// The certificate authority in PEM that the secret `arn` holds as `{"certificate"}`, as an event source mapping reads it.
+pub(crate) async fn authority(secrets: &dyn Secrets, arn: &str) -> Result<String, SecretError> {
+    #[derive(Deserialize)]
+    struct Object {
+        certificate: String,
+    }
+    let text = secrets.read(arn).await?;
+    let object: Object =
+        serde_json::from_str(&text).map_err(|_| SecretError::Shape { arn: arn.to_owned(), expected: "a JSON object with certificate" })?;
+    Ok(object.certificate)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -99,6 +111,14 @@ mod tests {
             let error = login(&Vault(text), "arn:x").await.unwrap_err().to_string();
             assert_eq!(error, "the secret arn:x is not a JSON object with username and password");
         }
+    }
+
+    #[tokio::test]
+    async fn the_authority_is_read_in_the_mappings_form() {
+        let pem = authority(&Vault(r#"{"certificate":"-----BEGIN CERTIFICATE-----\n"}"#), "arn:x").await.unwrap();
+        assert_eq!(pem, "-----BEGIN CERTIFICATE-----\n");
+        let error = authority(&Vault("-----BEGIN CERTIFICATE-----"), "arn:x").await.unwrap_err().to_string();
+        assert_eq!(error, "the secret arn:x is not a JSON object with certificate");
     }
 
     /// What AWS's own settings would give, for a server of the test.

@@ -25,8 +25,8 @@ pub(crate) struct Config {
     pub(crate) symbols_at: Option<S3Object>,
     /// The cluster and topic.
     pub(crate) kafka: KafkaConfig,
-    /// The secret that holds the user of the cluster: `KAFKA_SECRET_ARN`.
-    pub(crate) kafka_secret: Option<String>,
+    /// What of the cluster's settings lies in secrets.
+    pub(crate) kafka_secrets: KafkaSecrets,
     /// The function's name, under which its metrics stand: `AWS_LAMBDA_FUNCTION_NAME`.
     pub(crate) function: String,
 }
@@ -87,8 +87,17 @@ pub(crate) struct KafkaConfig {
     pub(crate) security: Security,
 }
 
+/// The secrets that hold settings of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct KafkaSecrets {
+    /// The user: `KAFKA_SECRET_ARN`.
+    pub(crate) user: Option<String>,
+    /// The certificate authority: `KAFKA_CA_SECRET_ARN`.
+    pub(crate) authority: Option<String>,
+}
+
 /// How the cluster is spoken to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Security {
     /// Neither encrypted nor authenticated: a broker on this machine.
     Plaintext,
@@ -127,6 +136,14 @@ impl Security {
         match self {
             Self::Plaintext | Self::Ssl { .. } => None,
             Self::SaslPlaintext { login } | Self::SaslSsl { login, .. } => Some(login),
+        }
+    }
+
+    /// The certificate authority, to be set from a secret, where the protocol has one.
+    pub(crate) const fn authority_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Plaintext | Self::SaslPlaintext { .. } => None,
+            Self::Ssl { ca } | Self::SaslSsl { ca, .. } => Some(ca),
         }
     }
 
@@ -240,7 +257,7 @@ impl Config {
             poll_every,
             symbols_at: symbols_at(&variables)?,
             kafka: kafka(&variables)?,
-            kafka_secret: variables.get("KAFKA_SECRET_ARN").map(|arn| secret_arn("KAFKA_SECRET_ARN", arn)).transpose()?,
+            kafka_secrets: kafka_secrets(&variables)?,
             function: variables.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "fetch-quotes".to_owned()),
         })
     }
@@ -372,6 +389,15 @@ fn kafka<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Kafk
         )?,
         security: security(variables)?,
     })
+}
+
+fn kafka_secrets<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<KafkaSecrets, ConfigError> {
+    let arn = |variable| variables.get(variable).map(|arn| secret_arn(variable, arn)).transpose();
+    let secrets = KafkaSecrets { user: arn("KAFKA_SECRET_ARN")?, authority: arn("KAFKA_CA_SECRET_ARN")? };
+    if secrets.authority.is_some() && variables.get("KAFKA_CA_CERTIFICATE").is_some() {
+        return Err(ConfigError::Both { one: "KAFKA_CA_CERTIFICATE", other: "KAFKA_CA_SECRET_ARN" });
+    }
+    Ok(secrets)
 }
 
 fn security<L: Fn(&str) -> Option<String>>(variables: &Variables<L>) -> Result<Security, ConfigError> {
@@ -543,11 +569,17 @@ mod tests {
         const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:producer-AbCdEf";
         let sasl = ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl");
         let mut config = read(&[sasl, ("KAFKA_SECRET_ARN", ARN)]).unwrap();
-        assert_eq!(config.kafka_secret.as_deref(), Some(ARN));
+        assert_eq!(config.kafka_secrets, KafkaSecrets { user: Some(ARN.to_owned()), authority: None });
         assert!(config.kafka.security.login_mut().is_some());
         assert!(refused(&[("KAFKA_SECRET_ARN", ARN)]).starts_with("KAFKA_SECRET_ARN is set, but KAFKA_SECURITY_PROTOCOL is plaintext"));
         let both = refused(&[sasl, ("KAFKA_SECRET_ARN", ARN), ("KAFKA_USERNAME", "me")]);
         assert_eq!(both, "KAFKA_USERNAME and KAFKA_SECRET_ARN are both set: unset one of them");
+
+        let mut config = read(&[sasl, ("KAFKA_SECRET_ARN", ARN), ("KAFKA_CA_SECRET_ARN", ARN)]).unwrap();
+        assert_eq!(config.kafka_secrets.authority.as_deref(), Some(ARN));
+        assert_eq!(config.kafka.security.authority_mut(), Some(&mut None));
+        let both = refused(&[("KAFKA_CA_SECRET_ARN", ARN), ("KAFKA_CA_CERTIFICATE", "-----BEGIN")]);
+        assert_eq!(both, "KAFKA_CA_CERTIFICATE and KAFKA_CA_SECRET_ARN are both set: unset one of them");
     }
 
     #[test]

@@ -1,49 +1,55 @@
-//! The cluster's user, where a secret holds it.
+//! The cluster's user and authority, where secrets hold them.
 
 use std::sync::Arc;
 
 use crate::aws;
-use crate::config::{KafkaConfig, Login};
+use crate::config::{KafkaConfig, KafkaSecrets};
 use crate::error::chain;
 use crate::producer::Producer;
 use crate::sources::provider::key::{SecretError, Secrets};
 
-/// Reads the user from its secret, at start and again after a failure: a password is changed in
-/// Secrets Manager and in Kafka without a deployment.
+/// Reads the user and the certificate authority from their secrets, at start and again after a failure: a password or an
+/// authority is changed in Secrets Manager and in Kafka without a deployment.
 pub(crate) struct Logins {
     secrets: Arc<dyn Secrets>,
-    arn: String,
+    arns: KafkaSecrets,
     kafka: KafkaConfig,
 }
 
 impl Logins {
-    /// Sets the user of `kafka`.
-    pub(crate) async fn read(secrets: Arc<dyn Secrets>, arn: String, kafka: &mut KafkaConfig) -> Result<Self, SecretError> {
-        let login = aws::login(secrets.as_ref(), &arn).await?;
-        set(kafka, login);
-        Ok(Self { secrets, arn, kafka: kafka.clone() })
+    /// Sets what of `kafka` lies in secrets; `None` where nothing does.
+    pub(crate) async fn read(secrets: Arc<dyn Secrets>, arns: KafkaSecrets, kafka: &mut KafkaConfig) -> Result<Option<Self>, SecretError> {
+        if arns == KafkaSecrets::default() {
+            return Ok(None);
+        }
+        *kafka = filled_in(secrets.as_ref(), &arns, kafka.clone()).await?;
+        Ok(Some(Self { secrets, arns, kafka: kafka.clone() }))
     }
 
-    /// After producing failed as a whole: a producer with the user that the secret has by now, where
-    /// that is another. Whatever the failure was, because brokers tell a wrong password and a
+    /// After producing failed as a whole: a producer with the user and the authority that the secrets have by now, where
+    /// one of them is another. Whatever the failure was, because brokers tell a wrong password and a
     /// broken connection apart only sometimes.
     pub(crate) async fn another_producer(&mut self) -> Option<Producer> {
-        let found = aws::login(self.secrets.as_ref(), &self.arn).await;
-        let login = found.inspect_err(|error| tracing::warn!(%error, "The Kafka user cannot be read again.")).ok()?;
-        if self.kafka.security.login() == Some(&login) {
+        let found = filled_in(self.secrets.as_ref(), &self.arns, self.kafka.clone()).await;
+        let kafka = found.inspect_err(|error| tracing::warn!(%error, "The Kafka user cannot be read again.")).ok()?;
+        if self.kafka.security == kafka.security {
             return None;
         }
-        set(&mut self.kafka, login);
-        tracing::info!("The Kafka user was changed: the new one is used.");
+        self.kafka = kafka;
+        tracing::info!("The Kafka user or authority was changed: the new one is used.");
         let made = Producer::new(self.kafka.clone());
         made.inspect_err(|error| tracing::error!(error = chain(error), "The Kafka client cannot be made anew.")).ok()
     }
 }
 
-fn set(kafka: &mut KafkaConfig, login: Login) {
-    if let Some(user) = kafka.security.login_mut() {
-        *user = login;
+async fn filled_in(secrets: &dyn Secrets, arns: &KafkaSecrets, mut kafka: KafkaConfig) -> Result<KafkaConfig, SecretError> {
+    if let (Some(arn), Some(user)) = (&arns.user, kafka.security.login_mut()) {
+        *user = aws::login(secrets, arn).await?;
     }
+    if let (Some(arn), Some(authority)) = (&arns.authority, kafka.security.authority_mut()) {
+        *authority = Some(aws::authority(secrets, arn).await?);
+    }
+    Ok(kafka)
 }
 
 #[cfg(test)]
@@ -54,7 +60,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::config::{Secret, Security};
+    use crate::config::{Login, Secret, Security};
 
     struct Vault(Mutex<Vec<&'static str>>);
 
@@ -75,10 +81,22 @@ mod tests {
         let mut kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), topic: "quotes".to_owned(), security };
         // Taken from the end; then there is none.
         let vault = Arc::new(Vault(Mutex::new(vec![NEW, OLD, OLD])));
-        let mut logins = Logins::read(vault, "arn".to_owned(), &mut kafka).await.unwrap();
+        let arns = KafkaSecrets { user: Some("arn".to_owned()), authority: None };
+        let mut logins = Logins::read(vault, arns, &mut kafka).await.unwrap().unwrap();
         assert_eq!(kafka.security.login().map(|login| login.password.expose()), Some("old"));
         assert!(logins.another_producer().await.is_none(), "the same password");
         assert!(logins.another_producer().await.is_some(), "another password");
         assert!(logins.another_producer().await.is_none(), "the secret cannot be read");
+    }
+
+    #[tokio::test]
+    async fn the_authority_comes_from_its_own_secret_and_without_secrets_there_is_nothing_to_read() {
+        let security = Security::Ssl { ca: None };
+        let mut kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), topic: "quotes".to_owned(), security };
+        let vault = Arc::new(Vault(Mutex::new(vec![r#"{"certificate":"one"}"#])));
+        let arns = KafkaSecrets { user: None, authority: Some("arn".to_owned()) };
+        assert!(Logins::read(vault.clone(), arns, &mut kafka).await.unwrap().is_some());
+        assert_eq!(kafka.security, Security::Ssl { ca: Some("one".to_owned()) });
+        assert!(Logins::read(vault, KafkaSecrets::default(), &mut kafka).await.unwrap().is_none());
     }
 }

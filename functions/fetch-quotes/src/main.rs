@@ -55,10 +55,7 @@ async fn start() -> Result<Handler, StartError> {
     let mut config = Config::from_env()?;
     let aws = Arc::new(Aws::default());
     let symbols = SymbolList::of(&mut config, aws.clone()).await?;
-    let logins = match config.kafka_secret.take() {
-        Some(arn) => Some(Logins::read(aws.clone(), arn, &mut config.kafka).await?),
-        None => None,
-    };
+    let logins = Logins::read(aws.clone(), config.kafka_secrets.clone(), &mut config.kafka).await?;
     let source = sources::build(&config, aws)?;
     let producer = Producer::new(config.kafka)?;
     Ok(Handler::new(source, producer, config.poll_every).with(logins, symbols, config.function))
