@@ -46,6 +46,10 @@ impl Engine {
         options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.default_null_ordering = "nulls_last".to_owned();
         options.execution.parquet.schema_force_view_types = false;
+        // What a sort or an aggregate saw first lets DataFusion skip files, by chance more of them or fewer. Trino reads them
+        // all, and a query's bytes are to be the same at every run.
+        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+        options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
 
         let mut state = SessionStateBuilder::new()
             .with_config(config)
