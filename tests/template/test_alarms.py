@@ -146,6 +146,7 @@ class Told(unittest.TestCase):
         self.assertEqual(subscription["Endpoint"], EVERYTHING_ON["AlarmEmail"])
         (budget,) = rendered.of_type("AWS::Budgets::Budget").values()
         self.assertEqual(budget["Budget"]["BudgetLimit"]["Amount"], "100")
+        self.assertEqual(rendered.resources["MonthlyCostBudget"]["DependsOn"], "AlarmTopicPolicy")
 
     def test_the_dashboard_shows_what_there_is(self) -> None:
         for parameters in DEPLOYMENTS.values():
