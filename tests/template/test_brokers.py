@@ -109,7 +109,9 @@ class Instances(unittest.TestCase):
             update = group["UpdatePolicy"]["AutoScalingRollingUpdate"]
             self.assertEqual((update["MinInstancesInService"], update["WaitOnResourceSignals"]), (0, True))
             self.assertEqual(update["PauseTime"], "PT15M")
-            self.assertEqual(group["CreationPolicy"]["ResourceSignal"], {"Count": 1, "Timeout": "PT15M"})
+            # The last of three also waits for copies.
+            timeout = "PT90M" if node == "Broker3" else "PT15M"
+            self.assertEqual(group["CreationPolicy"]["ResourceSignal"], {"Count": 1, "Timeout": timeout})
             self.assertEqual(group["Properties"]["LaunchTemplate"]["Version"], "${BrokerLaunchTemplate.LatestVersionNumber}")
 
     def test_nodes_come_one_after_the_other_and_their_clients_after_the_last(self) -> None:
