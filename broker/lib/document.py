@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from pathlib import Path
 
 
 def get(document: dict[str, str], field: str) -> str:
@@ -27,7 +26,8 @@ def changed(document: dict[str, str], changes: list[str]) -> str:
     for change in changes:
         field, _, text = change.partition("=")
         if text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
+            with open(text[1:], encoding="utf-8") as file:
+                text = file.read()
         document[field] = text
     return json.dumps({field: text for field, text in document.items() if text}, sort_keys=True)
 

@@ -21,6 +21,8 @@ class Producing {
                 String value = Long.toString(number);
                 producer.send(new ProducerRecord<>(arguments[1], value, value)).get(30, TimeUnit.SECONDS);
                 System.out.println(value);
+                // Others need the processor, too.
+                Thread.sleep(20);
             } catch (Exception failure) {
                 System.err.println(number + ": " + failure);
                 if (producer != null) {

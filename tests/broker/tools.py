@@ -4,7 +4,7 @@ Each machine of the tests has a folder of commands. Those of this file stand the
 bash, openssl, tar and so on; no other command can be found. They record how they were called, keep what they change in the world's
 folder as the real ones would in AWS, and can cut the power right after a change.
 
-A boot calls sixty of them, so modules that are slow to load are imported where they are used.
+A boot calls sixty of them, so modules that are slow to load are imported where they are used, and `typing` not at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import struct
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator
 
 WORLD = Path(os.environ.get("TEST_WORLD", "/nonexistent"))
 INSTANCE = os.environ.get("TEST_INSTANCE", "")
@@ -31,7 +34,7 @@ PRETENDS_KAFKA = os.environ.get("TEST_PRETENDS_KAFKA") == "yes"
 # Seconds: on a busy machine several Javas start at once.
 LIMIT = 240
 
-Json = dict[str, Any]
+Json = dict
 
 
 def random_name() -> str:
