@@ -28,7 +28,7 @@ build: needs-rust ## Compile the functions and the local stack
 	cargo build --workspace --locked
 
 .PHONY: test
-test: needs-rust needs-python needs-java build test-template test-queries test-clients ## Run every test; ARGS goes to `cargo test`
+test: needs-rust needs-python needs-java build test-template test-queries test-clients test-broker ## Run every test; ARGS goes to `cargo test`
 	cargo test --workspace --locked $(ARGS)
 
 .PHONY: test-template
@@ -40,6 +40,12 @@ $(VENV)-checkov/.installed: tests/template/requirements-checkov.txt
 	python3 -m venv $(VENV)-checkov
 	$(VENV)-checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
+
+# Beside each other: one half waits much, the other is Java.
+.PHONY: test-broker
+test-broker: needs-python needs-java ## Run the broker's scripts with an emulated instance, and with Apache Kafka itself
+	python3 -m unittest tests.broker.test_boot tests.broker.test_nat & boot=$$!; \
+	failed=0; python3 -m unittest tests.broker.test_kafka || failed=1; wait $$boot || failed=1; exit $$failed
 
 .PHONY: test-queries
 test-queries: needs-python build $(VENV)/.installed ## Compare every named query with a computation of its own, to the last digit
@@ -57,11 +63,12 @@ test-clients: needs-python build $(VENV)-clients/.installed ## Let boto3, awswra
 # The functions are built as they deploy. The drivers are built as the tests are: what they time are other processes.
 .PHONY: bench
 bench: needs-rust needs-python $(VENV)-bench/.installed ## Measure write-quotes beside the same function in Python, and fetch-quotes; takes minutes
-	cargo build --release --locked --package write-quotes --package fetch-quotes --package benches \
-	  --bin write-quotes --bin fetch-quotes --bin decode
+	cargo build --release --locked --package write-quotes --package fetch-quotes --package compact-day --package benches \
+	  --bin write-quotes --bin fetch-quotes --bin compact-day --bin decode
 	cargo bench --workspace --locked --profile dev --bench side_by_side -- \
 	  --binaries $(abspath $(TARGET_DIR))/release --python $(abspath $(VENV)-bench)/bin/python $(ARGS)
 	cargo bench --workspace --locked --profile dev --bench fetching -- --binaries $(abspath $(TARGET_DIR))/release $(ARGS)
+	cargo bench --workspace --locked --profile dev --bench compacting -- --binaries $(abspath $(TARGET_DIR))/release $(ARGS)
 
 # Venvs of their own: aws-sam-cli wants another boto3, and awswrangler another pyarrow.
 $(VENV)-bench/.installed: benches/requirements.txt
@@ -73,7 +80,7 @@ $(VENV)-bench/.installed $(VENV)-clients/.installed:
 	touch $@
 
 .PHONY: lint
-lint: lint-rust lint-template lint-dependencies ## Check the format, the code, the template and the dependencies
+lint: lint-rust lint-template lint-broker lint-dependencies ## Check the format, the code, the template, the scripts and the dependencies
 
 .PHONY: lint-rust
 lint-rust: needs-rust
@@ -85,6 +92,10 @@ lint-template: needs-python $(VENV)/.installed
 	$(VENV)/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint template.yaml
 	$(VENV)/bin/python -m tests.template.transformed | $(VENV)/bin/cfn-lint
+
+.PHONY: lint-broker
+lint-broker: needs-python $(VENV)/.installed
+	cd broker && $(abspath $(VENV))/bin/shellcheck *.sh
 
 # The advisories need their database from the network; the rest is checked without.
 .PHONY: lint-dependencies

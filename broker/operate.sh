@@ -74,15 +74,12 @@ enlarge_disk() {
   xfs_growfs "$disk"
 }
 
-# Clients trust the new authority first, then the nodes use it, then the old one is dropped; after each step every client and node
-# must have followed.
+# Clients trust the new authority first, then the nodes use it, then the old one is dropped. Each step is for every node, and the next
+# one only once all nodes and clients have followed.
 authority() {
   case ${1:-} in
-    new)
-      make_authority
-      update_cluster with_next_authority
-      ;;
-    use) update_cluster with_used_authority ;;
+    new) update_cluster with_next_authority ;;
+    use) update_cluster with_next_authority_used ;;
     drop) update_cluster with_one_authority ;;
     *) fail "authority new, use or drop?" ;;
   esac
@@ -92,18 +89,27 @@ authority() {
 with_next_authority() {
   local document
   document=$(cat)
-  [[ -z $(json next <<<"$document") ]] || fail "there is a new authority already"
-  { json trusted <<<"$document" && cat "$run/authority.pem"; } | sed '/^$/d' >"$run/trusted"
-  change "next=@$run/authority.pem" "next_key=@$run/authority.key" "trusted=@$run/trusted" <<<"$document"
+  # Another node was first.
+  if [[ -z $(json next <<<"$document") ]]; then
+    is_one_trusted || fail "the authority before is not dropped yet"
+    make_authority
+    { json trusted <<<"$document" && cat "$run/authority.pem"; } | sed '/^$/d' >"$run/trusted"
+    document=$(change "next=@$run/authority.pem" "next_key=@$run/authority.key" "trusted=@$run/trusted" <<<"$document")
+    rm "$run/authority.key"
+  fi
+  printf '%s\n' "$document"
 }
 
-with_used_authority() {
+with_next_authority_used() {
   local document
   document=$(cat)
-  [[ -n $(json next <<<"$document") ]] || fail "there is no new authority"
-  json next <<<"$document" >"$run/authority.pem"
-  json next_key <<<"$document" >"$run/authority.key"
-  change "authority=@$run/authority.pem" "authority_key=@$run/authority.key" next= next_key= <<<"$document"
+  if [[ -n $(json next <<<"$document") ]]; then
+    json next <<<"$document" >"$run/authority.pem"
+    json next_key <<<"$document" >"$run/authority.key"
+    document=$(change "authority=@$run/authority.pem" "authority_key=@$run/authority.key" next= next_key= <<<"$document")
+    rm "$run/authority.key"
+  fi
+  printf '%s\n' "$document"
 }
 
 with_one_authority() {
@@ -112,6 +118,10 @@ with_one_authority() {
   [[ -z $(json next <<<"$document") ]] || fail "the new authority is not used yet"
   json authority <<<"$document" >"$run/authority.pem"
   change "trusted=@$run/authority.pem" <<<"$document"
+}
+
+is_one_trusted() {
+  (($(json trusted <<<"$document" | grep --count 'BEGIN CERTIFICATE') == 1))
 }
 
 forget_cluster() {

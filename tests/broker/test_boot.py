@@ -186,6 +186,26 @@ class OneBroker(unittest.TestCase):
             if file.is_file() and any(secret in file.read_text(encoding="utf-8") for secret in hidden):
                 self.assertEqual(file.stat().st_mode & 0o077, 0, file)
 
+    def test_another_authority_in_three_steps(self) -> None:
+        machine = self.world.machine()
+        machine.boot()
+        old = self.world.secret("ca")["certificate"].strip()
+        seen = {}
+        # Each step twice, as by the operator of more nodes than one.
+        for step in ("new", "new", "use", "use", "drop", "drop"):
+            machine.run("operate.sh", "authority", step)
+            trusted = self.world.secret("ca")["certificate"]
+            seen[step] = (trusted.count("BEGIN"), old in trusted, self.is_signed_by(machine, old))
+            self.assertTrue(self.is_signed_by(machine, trusted), f"after {step} clients would not get in")
+        self.assertEqual(seen, {"new": (2, True, True), "use": (2, True, False), "drop": (1, False, False)})
+
+    def is_signed_by(self, machine: Machine, authorities: str) -> bool:
+        """Whether one of them signed the certificate that the node has now."""
+        trusted = self.world.folder / "trusted.pem"
+        trusted.write_text(authorities + "\n", encoding="utf-8")
+        check = ["openssl", "verify", "-CAfile", trusted, machine.root / "run/tickerlake/tls/broker.pem"]
+        return subprocess.run(check, check=False, capture_output=True).returncode == 0
+
     def test_metrics(self) -> None:
         machine = self.world.machine()
         machine.boot()
