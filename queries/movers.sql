@@ -41,9 +41,16 @@ changed AS (
             WHEN session <> 'regular' THEN 100 * (price - previous_close) / previous_close
         END AS extended_percent
     FROM priced
+),
+sized AS (
+    SELECT
+        symbol, source, feed, currency, session, trade_date, price, previous_close, regular_price,
+        regular_change, regular_percent, extended_change, extended_percent, day_volume, event_time, fetched_at,
+        abs(coalesce(regular_percent, extended_percent)) AS size
+    FROM changed
 )
 SELECT
     symbol, source, feed, currency, session, trade_date, price, previous_close, regular_price,
     regular_change, regular_percent, extended_change, extended_percent, day_volume, event_time, fetched_at
-FROM changed
-ORDER BY abs(coalesce(regular_percent, extended_percent)) DESC, symbol, source, feed
+FROM sized
+ORDER BY size DESC, symbol, source, feed
