@@ -87,7 +87,8 @@ impl Crawl {
             return Some(Self { began, standing: Standing::Running });
         }
         let last = crawler.last_crawl()?;
-        let began = last.start_time()?.to_millis().ok().and_then(DateTime::from_timestamp_millis)?;
+        // Seconds as a binary fraction, in which few milliseconds are exact.
+        let began = DateTime::from_timestamp_millis((last.start_time()?.as_secs_f64() * 1000.0).round() as i64)?;
         let words = || last.error_message().unwrap_or("no reason given").to_owned();
         let standing = match last.status() {
             Some(LastCrawlStatus::Succeeded) => Standing::Succeeded,

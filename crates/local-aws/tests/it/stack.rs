@@ -67,6 +67,10 @@ impl Stack {
         aws_sdk_glue::Client::new(&self.sdk(SECRET_ACCESS_KEY))
     }
 
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk(SECRET_ACCESS_KEY))
+    }
+
     pub(crate) fn athena(&self) -> aws_sdk_athena::Client {
         aws_sdk_athena::Client::new(&self.sdk(SECRET_ACCESS_KEY))
     }
