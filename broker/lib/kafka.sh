@@ -28,8 +28,8 @@ write_settings() {
       echo "BROKER_MIN_IN_SYNC=2"
       echo "BROKER_FLUSH_MESSAGES=9223372036854775807"
     fi
-    # Half of the memory; the other half is the page cache, from which consumers read.
-    awk '/^MemTotal/ { mb = int($2 / 2048); print "KAFKA_HEAP=-Xmx" (mb > 6144 ? 6144 : mb) "m" }' /proc/meminfo
+    # A quarter of the memory, but not less than Kafka needs. Most of the rest is the page cache, from which consumers read.
+    awk '/^MemTotal/ { mb = int($2 / 4096); print "KAFKA_HEAP=-Xmx" (mb < 512 ? 512 : mb > 6144 ? 6144 : mb) "m" }' /proc/meminfo
   } | put_file "$run/kafka.env"
   # This node is the administrator, by its certificate.
   {
