@@ -8,4 +8,5 @@
 
 mod explore;
 mod histories;
+mod removal;
 mod world;

@@ -17,7 +17,7 @@ const OLD: i64 = 2;
 /// What can happen in a history, and how often.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
-    /// Runs at once.
+    /// Runs that begin.
     runs: usize,
     /// Files that land.
     laggards: i64,
@@ -46,6 +46,7 @@ struct Live {
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Step(usize),
+    Begin,
     Crash { actor: usize, late: bool },
     Arrive(usize),
     Land,
@@ -61,22 +62,28 @@ struct History {
     actors: usize,
     landed: i64,
     meddled: bool,
+    /// Actors up to this one may have left something undone that no run has mended yet.
+    undone_by: Option<usize>,
     told: Vec<Event>,
 }
 
 impl History {
     fn new() -> Self {
         let world = Rc::new(RefCell::new(World::new(OLD)));
-        Self { world, live: VecDeque::new(), late: Vec::new(), actors: 0, landed: 0, meddled: false, told: Vec::new() }
+        let (live, late, told) = (VecDeque::new(), Vec::new(), Vec::new());
+        Self { world, live, late, actors: 0, landed: 0, meddled: false, undone_by: None, told }
     }
 
     fn play(mut self, bounds: Bounds, decide: &mut impl Decide) {
         let mut left = bounds;
-        (0..bounds.runs).for_each(|_| self.start(Job::Run));
-        while !self.live.is_empty() || left.laggards > 0 {
+        loop {
             let events = self.events(left);
+            if events.is_empty() {
+                break;
+            }
             let event = events[decide.decide(events.len())];
             match event {
+                Event::Begin => left.runs -= 1,
                 Event::Crash { .. } => left.crashes -= 1,
                 Event::Land => left.laggards -= 1,
                 Event::Night => left.nights -= 1,
@@ -90,11 +97,12 @@ impl History {
         self.conclude();
     }
 
-    /// What can happen next, the ordinary first: whoever is at work goes on.
+    /// What can happen next, the ordinary first: whoever is at work goes on, then something new begins.
     fn events(&self, left: Bounds) -> Vec<Event> {
         let mut events: Vec<Event> = (0..self.live.len()).map(Event::Step).collect();
+        events.extend((left.runs > 0).then_some(Event::Begin));
         events.extend((left.laggards > 0).then_some(Event::Land));
-        events.extend((left.nights > 0).then_some(Event::Night));
+        events.extend((left.nights > 0 && !self.told.is_empty()).then_some(Event::Night));
         events.extend((left.meddlings > 0).then_some(Event::Meddle));
         if left.crashes > 0 {
             for (actor, live) in self.live.iter().enumerate() {
@@ -111,10 +119,9 @@ impl History {
         match event {
             Event::Step(actor) => {
                 let mut live = self.live.remove(actor).unwrap();
-                if !step(&mut live.future) {
-                    self.live.push_front(live);
-                }
+                if step(&mut live.future) { self.ended(&live) } else { self.live.push_front(live) }
             }
+            Event::Begin => self.start(Job::Run),
             Event::Crash { actor, late } => self.crash(actor, late),
             Event::Arrive(change) => {
                 let change = self.late.remove(change);
@@ -129,6 +136,7 @@ impl History {
             Event::Night => self.night(),
             Event::Meddle => {
                 self.meddled = true;
+                self.undone_by = Some(self.actors);
                 self.world.borrow_mut().lead_back();
             }
         }
@@ -145,16 +153,25 @@ impl History {
         // Up to its first request, which nobody has seen yet.
         let ended = step(&mut live.future);
         assert!(!ended);
-        self.live.push_back(live);
+        self.live.push_front(live);
+    }
+
+    fn ended(&mut self, ended: &Live) {
+        if self.world.borrow().failed.contains(&ended.id) {
+            self.undone_by = Some(self.actors);
+        } else if ended.job == Job::Run && self.undone_by.is_some_and(|actor| actor < ended.id) {
+            self.undone_by = None;
+        }
     }
 
     fn crash(&mut self, actor: usize, late: bool) {
         let dead = self.live.remove(actor).unwrap();
         let under_way = self.world.borrow_mut().under_way.remove(&dead.id);
         self.late.extend(under_way.filter(|_| late));
-        // The queue tells again of what was not acknowledged.
-        if dead.job != Job::Run {
-            self.start(dead.job);
+        match dead.job {
+            Job::Run => self.undone_by = Some(self.actors),
+            // The queue tells again of what was not acknowledged.
+            Job::Notice(_) => self.start(dead.job),
         }
     }
 
@@ -176,26 +193,31 @@ impl History {
         let seen = world.seen();
         assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?} has a row twice after {:?}: {world:#?}", self.told);
         // Who leads readers to files that may have been removed takes the rows out of their sight, until the next run.
-        let excused = self.meddled && world.originals() < (OLD + self.landed) as usize;
-        assert!(excused || (0..OLD).all(|row| seen.contains(&row)), "{seen:?} lacks an old row after {:?}: {world:#?}", self.told);
+        if self.meddled {
+            assert!(world.originals() < (OLD + self.landed) as usize || (0..OLD).all(|row| seen.contains(&row)), "{:?}", self.told);
+        } else {
+            let owed = OLD.max(world.owed as i64);
+            assert!((0..owed).all(|row| seen.contains(&row)), "{seen:?} lacks one of {owed} rows after {:?}: {world:#?}", self.told);
+        }
+        if self.live.is_empty() && self.undone_by.is_none() {
+            let all: Vec<i64> = (0..OLD + self.landed).collect();
+            assert_eq!(seen, all, "nobody is at work after {:?}: {world:#?}", self.told);
+        }
     }
 
     fn finish_all(&mut self) {
-        while let Some(live) = self.live.front_mut() {
-            if step(&mut live.future) {
-                self.live.pop_front();
-            }
+        while !self.live.is_empty() {
+            self.happen(Event::Step(0));
             self.check();
         }
     }
 
     /// All that is under way ends; then come nights in which nothing goes wrong.
     fn conclude(mut self) {
-        let all: Vec<i64> = (0..OLD + self.landed).collect();
         for _ in 0..3 {
             self.night();
             self.finish_all();
-            assert_eq!(self.world.borrow().seen(), all, "after {:?}: {:#?}", self.told, self.world.borrow());
+            self.meddled = false;
         }
         let world = self.world.borrow();
         assert_eq!((world.files_read(), world.originals()), (1, 0), "after {:?}: {world:#?}", self.told);
@@ -216,14 +238,14 @@ fn search(bounds: Bounds, surprises: usize) -> usize {
 
 #[test]
 fn a_file_that_lands_at_any_moment_and_a_crash_at_any_other() {
-    let histories = search(Bounds { runs: 1, laggards: 1, crashes: 1, nights: 1, meddlings: 0 }, 3);
-    assert!(histories > 10_000, "{histories}");
+    let histories = search(Bounds { runs: 1, laggards: 1, crashes: 1, nights: 0, meddlings: 0 }, 4);
+    assert!(histories > 5_000, "{histories}");
 }
 
 #[test]
 fn two_runs_at_once() {
-    let histories = search(Bounds { runs: 2, laggards: 1, crashes: 1, nights: 0, meddlings: 0 }, 3);
-    assert!(histories > 10_000, "{histories}");
+    let histories = search(Bounds { runs: 2, laggards: 1, crashes: 0, nights: 0, meddlings: 0 }, 3);
+    assert!(histories > 5_000, "{histories}");
 }
 
 #[test]
@@ -234,8 +256,12 @@ fn somebody_leads_the_partition_back_at_any_moment() {
 
 #[test]
 fn long_histories() {
-    for seed in 0..5_000 {
-        let bounds = Bounds { runs: 2, laggards: 3, crashes: 3, nights: 2, meddlings: 0 };
+    for seed in 0..20_000 {
+        let bounds = Bounds { runs: 4, laggards: 4, crashes: 2, nights: 2, meddlings: 0 };
+        History::new().play(bounds, &mut Random::new(seed));
+    }
+    for seed in 20_000..30_000 {
+        let bounds = Bounds { runs: 4, laggards: 3, crashes: 0, nights: 2, meddlings: 2 };
         History::new().play(bounds, &mut Random::new(seed));
     }
 }

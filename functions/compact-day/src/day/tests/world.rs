@@ -56,6 +56,14 @@ pub(super) struct World {
     pub(super) clock: DateTime<Utc>,
     /// The change that each actor has under way.
     pub(super) under_way: BTreeMap<usize, Change>,
+    /// The first offset that the log's watermark has not passed.
+    pub(super) watermark: i64,
+    /// Actors whose run failed: they say that another one can help.
+    pub(super) failed: Vec<usize>,
+    /// How many files each actor saw when it last listed the day's own.
+    listed: BTreeMap<usize, usize>,
+    /// A query must see as many of the files as whoever led the partition last had seen before.
+    pub(super) owed: usize,
 }
 
 fn date() -> NaiveDate {
@@ -71,7 +79,16 @@ impl World {
     pub(super) fn new(files: i64) -> Self {
         let location = compaction::original_folder(date());
         let clock = "2013-10-08T06:30:00Z".parse().unwrap();
-        let mut world = Self { objects: BTreeMap::new(), location, clock, under_way: BTreeMap::new() };
+        let mut world = Self {
+            objects: BTreeMap::new(),
+            location,
+            clock,
+            under_way: BTreeMap::new(),
+            watermark: i64::MAX,
+            failed: Vec::new(),
+            listed: BTreeMap::new(),
+            owed: 0,
+        };
         (0..files).for_each(|offset| world.land(offset));
         world
     }
@@ -125,7 +142,11 @@ impl World {
 
     /// Like S3's, a version is made of the content: the same content again has the same version.
     fn version(body: &Body) -> Version {
-        format!("{body:?}")
+        match body {
+            Body::Rows(rows) => format!("{rows:?}"),
+            Body::Manifest(manifest) => format!("{}", manifest.rows),
+            Body::Current(current) => format!("{} {} {:?}", current.generation, current.revision, current.switched_at),
+        }
     }
 
     fn change(&mut self, change: Change) -> Answer {
@@ -205,7 +226,12 @@ impl Actor {
         Turn(false).await;
         let mut world = self.world.borrow_mut();
         match world.under_way.remove(&self.id) {
-            Some(change) => world.change(change),
+            Some(change) => {
+                if matches!(change, Change::LeadTo(_)) {
+                    world.owed = world.owed.max(world.listed.get(&self.id).copied().unwrap_or(0));
+                }
+                world.change(change)
+            }
             None => Answer::Done,
         }
     }
@@ -219,6 +245,7 @@ impl Actor {
         // Others may be quicker, or change what it reads: then it says that another run can help.
         if let Err(error) = ended {
             assert!(error.is_retryable(), "{}", error.chain());
+            self.world.borrow_mut().failed.push(self.id);
         }
     }
 
@@ -263,7 +290,13 @@ impl Day for Actor {
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<Object>, Error> {
-        Ok(self.look(|world| world.list(folder)).await)
+        let listed = self.look(|world| world.list(folder)).await;
+        // Offsets land in their order, so the newest of them tells how many have.
+        let newest = listed.iter().filter_map(|file| keys::parse(&file.key)).map(|name| name.offset + 1).max();
+        if let Some(files) = newest.and_then(|files| usize::try_from(files).ok()) {
+            self.world.borrow_mut().listed.insert(self.id, files);
+        }
+        Ok(listed)
     }
 
     async fn current(&self) -> Result<Option<(Current, Version)>, Error> {
@@ -312,6 +345,6 @@ impl Day for Actor {
     }
 
     async fn next_offset(&self, _: &LogId) -> Result<Option<i64>, Error> {
-        Ok(Some(self.look(|_| i64::MAX).await))
+        Ok(Some(self.look(|world| world.watermark).await))
     }
 }
