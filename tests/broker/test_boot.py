@@ -272,6 +272,16 @@ class Contract(unittest.TestCase):
         told = set(re.findall(r"^\| `(STACK_[A-Z_]+)`", readme, re.MULTILINE))
         self.assertEqual(read, told)
 
+    def test_the_readme_names_each_right_that_is_used(self) -> None:
+        world = World(self)
+        machine = world.machine()
+        machine.boot()
+        machine.run("metrics.sh")
+        used = {(call[1], "".join(word.title() for word in call[2].split("-"))) for call in world.calls("aws")}
+        readme = (release.BROKER / "README.md").read_text(encoding="utf-8")
+        for service, operation in used:
+            self.assertIn(f"`{service}:{operation}`", readme)
+
     def test_the_pom_and_the_archive_are_one_version(self) -> None:
         text = (release.BROKER / "kafka.release").read_text(encoding="utf-8")
         self.assertIn(f"KAFKA_VERSION={release.version()}\n", text)
