@@ -8,6 +8,7 @@
 mod audit;
 mod aws_clients;
 mod bad_input;
+mod exchange;
 mod freshness;
 mod harness;
 mod kill;
@@ -15,6 +16,7 @@ mod lake;
 mod live;
 mod poison;
 mod processes;
+mod providers;
 mod quarantine;
 mod query;
 mod recording;
