@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use benches::figures::{median, millis, processor_ms};
 use local_aws::gateway::{Gateway, GatewayConfig};
 use local_aws::lambda::{Function, FunctionConfig, Lambda, LambdaConfig, Start};
 
@@ -153,10 +154,7 @@ impl Series {
     /// Milliseconds that the process has taken of a processor so far.
     fn processor(&self) -> Result<f64> {
         let process = self.function.processes().first().copied().ok_or("the process has ended")?;
-        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-        // What follows the name, which is in brackets; fields 12 and 13 from there are ticks of 10 ms.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-        Ok(fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0)
+        Ok(processor_ms(process)?)
     }
 }
 
@@ -168,13 +166,4 @@ fn bootstrap(arguments: &Arguments, folder: &Path) -> Result<PathBuf> {
     fs::write(&program, format!("#!/bin/sh\nexec '{}' '{}'\n", python.display(), script.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     Ok(program)
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

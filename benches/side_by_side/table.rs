@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use benches::figures::shown;
+
 /// Rows in the order in which they were added.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -58,23 +60,14 @@ impl fmt::Display for Table {
                 }
                 Row::Compared { name, rust, python, unit } => {
                     let ratio = format!("{:.1}×", python / rust);
-                    let (rust, python) = (figure(*rust, unit), figure(*python, unit));
+                    let (rust, python) = (shown(*rust, unit), shown(*python, unit));
                     writeln!(f, "| {name:<54} | {ratio:>8} | {rust:>12} | {python:>12} |")?;
                 }
                 Row::Alone { name, figure: value, unit } => {
-                    writeln!(f, "| {name:<54} | {:>8} | {:>12} | {:>12} |", "", figure(*value, unit), "")?;
+                    writeln!(f, "| {name:<54} | {:>8} | {:>12} | {:>12} |", "", shown(*value, unit), "")?;
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// Three digits that count.
-fn figure(value: f64, unit: &str) -> String {
-    match value {
-        value if value < 10.0 => format!("{value:.2} {unit}"),
-        value if value < 100.0 => format!("{value:.1} {unit}"),
-        value => format!("{value:.0} {unit}"),
     }
 }

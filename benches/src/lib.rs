@@ -1,3 +1,4 @@
-//! What the measurements of write-quotes share: the events that it is measured on.
+//! What the measurements share: the events that write-quotes is measured on, and how figures are taken and shown.
 
 pub mod event;
+pub mod figures;
