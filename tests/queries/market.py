@@ -176,11 +176,9 @@ class Market:
         return bar
 
 
-def write(path: pathlib.Path) -> list[dict[str, str]]:
-    """Writes the recording; gives its rows."""
-    rows = Market().rows()
+def write(path: pathlib.Path, rows: "list[dict[str, str]]") -> None:
+    """Writes a recording of these rows."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    return rows
