@@ -3,6 +3,7 @@
 import datetime
 import unittest
 import uuid
+import warnings
 
 import awswrangler as wr
 import pandas
@@ -15,6 +16,8 @@ SQL = f"SELECT {recording.SELECTED} FROM quotes"
 
 def setUpModule() -> None:
     stack.shared()
+    # How awswrangler uses pandas is its own affair.
+    warnings.simplefilter("ignore", pandas.errors.Pandas4Warning)
     wr.config.athena_query_wait_polling_delay = 0.02
 
 
