@@ -88,6 +88,7 @@ async fn until_done(args: &LocalArgs, stack: &Stack, activity: &Activity, mut in
         () = time_is_up => Ok(Ending::Asked),
         result = drained => result.map(|()| Ending::Drained),
         failure = activity.fatal() => Err(failure),
+        failure = stack.kafka_ended() => Err(failure),
     }
 }
 

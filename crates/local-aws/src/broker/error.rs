@@ -1,11 +1,11 @@
-//! Why a broker could not be started.
+//! Why a broker cannot be started, or serves no more.
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a broker could not be started.
+/// Why a broker cannot be started, or serves no more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another program listens on the port.
@@ -49,8 +49,8 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The broker ended while it was being started.
-    #[error("the broker ended while starting on port {port}")]
+    /// The broker ended by itself.
+    #[error("the broker on port {port} ended")]
     Ended {
         /// The port.
         port: u16,

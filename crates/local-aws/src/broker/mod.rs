@@ -10,6 +10,8 @@
 pub(crate) mod cluster_id;
 mod error;
 mod server;
+mod serving;
+mod watch;
 
 pub use error::Error;
 pub use server::{Broker, Topic};

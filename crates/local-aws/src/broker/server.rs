@@ -2,35 +2,23 @@
 
 use super::cluster_id;
 use super::error::Error;
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use super::serving::Serving;
+use super::watch::{self, Admin, Watch};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::types::RDKafkaErrorCode;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tansu_broker::broker::Broker as Tansu;
-use tansu_broker::coordinator::group::administrator::Controller;
-use tansu_storage::StorageContainer;
-use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use url::Url;
-use uuid::Uuid;
 
-const NODE_ID: i32 = 1;
-/// How long the last owner of the file may take to let go of it.
-const LOCKED: Duration = Duration::from_secs(10);
-const LOCKED_RETRY: Duration = Duration::from_millis(5);
-/// How long the broker may take to answer for the first time.
-const READY: Duration = Duration::from_secs(30);
-const READY_RETRY: Duration = Duration::from_millis(10);
-
-type Server = Tansu<Controller<StorageContainer>, StorageContainer>;
-type Serving = AbortOnDropHandle<Result<(), tansu_broker::Error>>;
+/// How long the broker may take to make a topic.
+const TOPIC_MADE: Duration = Duration::from_secs(30);
+/// How long a broker that is told to end may take.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// A topic to be made at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +30,15 @@ pub struct Topic {
 }
 
 /// A running broker. Dropping it, or `stop`, ends it; what was acknowledged is in its file.
+///
+/// It is watched over: one that ended or does not answer any more is started again on its port and its log.
 pub struct Broker {
     port: u16,
     cluster_id: String,
-    serving: Serving,
-    /// The log is opened through this folder's descriptor.
-    _folder: File,
+    stop: CancellationToken,
+    /// Ends with the error for which the broker could not be started again.
+    watched: tokio::sync::watch::Receiver<Option<Arc<Error>>>,
+    supervisor: AbortOnDropHandle<()>,
 }
 
 impl Broker {
@@ -60,15 +51,19 @@ impl Broker {
         let cluster_id = cluster_id::load(&folder.join("cluster-id"))?;
         let port = free_port(port)?;
         let handle = File::open(folder).map_err(|source| failed("open the folder", source))?;
-        let server = open(folder, &handle, port, &cluster_id).await?;
-        // Without it reading a record with a header reads all headers: the time of a fetch grows with the log.
-        index_headers(&folder.join("kafka.db")).await.map_err(|source| storage(folder, source))?;
-        let mut server = server;
-        let serving = AbortOnDropHandle::new(tokio::spawn(async move { server.serve(Instant::now()).await }));
-        let mut broker = Self { port, cluster_id, serving, _folder: handle };
-        let admin = broker.wait_until_ready().await?;
+        let origin = Origin { folder: folder.to_owned(), handle: Arc::new(handle), port, cluster_id: cluster_id.clone() };
+        let (serving, admin) = origin.serve().await?;
         make_topics(&admin, port, topics).await?;
-        Ok(broker)
+
+        let stop = CancellationToken::new();
+        let (ended, watched) = tokio::sync::watch::channel(None);
+        let supervision = supervise(origin, serving, admin, Watch::default(), stop.clone());
+        let supervisor = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Err(error) = supervision.await {
+                ended.send_replace(Some(Arc::new(error)));
+            }
+        }));
+        Ok(Self { port, cluster_id, stop, watched, supervisor })
     }
 
     /// `host:port`, for clients.
@@ -81,57 +76,63 @@ impl Broker {
         &self.cluster_id
     }
 
-    /// Whether the broker still serves.
-    pub fn is_serving(&self) -> bool {
-        !self.serving.is_finished()
+    /// Returns once the broker has ended and could not be started again, and says why.
+    pub async fn ended(&self) -> Arc<Error> {
+        let mut watched = self.watched.clone();
+        match watched.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(error)) => Arc::clone(error),
+            // It was told to stop.
+            _ => std::future::pending().await,
+        }
     }
 
     /// Ends the broker. Clients should be closed first: they would try to reconnect.
     pub async fn stop(self) {
-        self.serving.abort();
-        let _ = self.serving.await;
+        self.stop.cancel();
+        let _ = self.supervisor.await;
     }
+}
 
-    /// Asks for the cluster's id until it is answered: whoever answers with another one has taken the port meanwhile.
-    async fn wait_until_ready(&mut self) -> Result<Arc<AdminClient<DefaultClientContext>>, Error> {
-        let port = self.port;
-        let admin: AdminClient<_> = ClientConfig::new()
-            .set("bootstrap.servers", self.bootstrap_servers())
-            .set("reconnect.backoff.ms", "10")
-            .set("reconnect.backoff.max.ms", "100")
-            .create()
-            .map_err(|source| Error::Unanswered { port, source })?;
-        let admin = Arc::new(admin);
-        let deadline = Instant::now() + READY;
-        loop {
-            if self.serving.is_finished() {
-                return Err(self.end().await);
-            }
-            let asked = admin.clone();
-            let answer = tokio::task::spawn_blocking(move || {
-                let client = asked.inner();
-                // The id comes with the metadata; asked for alone it would be waited for all the time.
-                client.fetch_metadata(None, Duration::from_millis(500))?;
-                Ok(client.fetch_cluster_id(Duration::from_millis(500)))
-            });
-            match answer.await {
-                Ok(Ok(Some(id))) if id == self.cluster_id => return Ok(admin),
-                Ok(Ok(Some(_))) => return Err(Error::PortBusy { port }),
-                Ok(Err(source)) if Instant::now() >= deadline => return Err(Error::Unanswered { port, source }),
-                _ => sleep(READY_RETRY).await,
-            }
-        }
+/// What a broker is started from, each time.
+struct Origin {
+    folder: PathBuf,
+    handle: Arc<File>,
+    port: u16,
+    cluster_id: String,
+}
+
+impl Origin {
+    /// Starts a run of the broker and waits until it answers.
+    async fn serve(&self) -> Result<(Serving, Arc<Admin>), Error> {
+        let mut serving = Serving::start(&self.folder, &self.handle, self.port, &self.cluster_id).await?;
+        let admin = watch::wait_until_ready(&mut serving, self.port, &self.cluster_id).await?;
+        Ok((serving, admin))
     }
+}
 
-    /// Why the broker has ended.
-    async fn end(&mut self) -> Error {
-        let port = self.port;
-        match (&mut self.serving).await {
-            Ok(Err(tansu_broker::Error::Io(source))) if source.kind() == io::ErrorKind::AddrInUse => Error::PortBusy { port },
-            Ok(Err(source)) => Error::Ended { port, source: Some(Box::new(source)) },
-            Ok(Ok(())) => Error::Ended { port, source: None },
-            Err(source) => Error::Ended { port, source: Some(Box::new(source)) },
-        }
+/// Keeps a broker serving until it is told to stop. Its clients reconnect by themselves.
+async fn supervise(
+    origin: Origin,
+    mut serving: Serving,
+    mut admin: Arc<Admin>,
+    watch: Watch,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    loop {
+        let broken = tokio::select! {
+            broken = watch::until_broken(&mut serving, &admin, origin.port, watch) => broken,
+            () = stop.cancelled() => {
+                serving.stop(STOPPED).await;
+                return Ok(());
+            }
+        };
+        tracing::error!(error = &broken as &(dyn std::error::Error + 'static), "The embedded Kafka broker is started again.");
+        serving.stop(STOPPED).await;
+        (serving, admin) = origin.serve().await.map_err(|again| match again {
+            // One that hangs keeps its port.
+            Error::PortBusy { .. } => broken,
+            again => again,
+        })?;
     }
 }
 
@@ -147,60 +148,12 @@ fn free_port(port: u16) -> Result<u16, Error> {
     )
 }
 
-/// Opens the log. A broker that was just stopped or killed may hold it for some milliseconds more.
-async fn open(folder: &Path, handle: &File, port: u16, cluster_id: &str) -> Result<Server, Error> {
-    let wrong = |source: url::ParseError| storage(folder, source);
-    let listener = Url::parse(&format!("tcp://127.0.0.1:{port}")).map_err(wrong)?;
-    // Through the descriptor, because the broker takes no path with blanks or # in it.
-    let log = Url::parse(&format!("sqlite:////proc/self/fd/{}/kafka.db", handle.as_raw_fd())).map_err(wrong)?;
-    let deadline = Instant::now() + LOCKED;
-    loop {
-        let built = Tansu::<Controller<StorageContainer>, StorageContainer>::builder()
-            .node_id(NODE_ID)
-            .cluster_id(cluster_id)
-            .incarnation_id(Uuid::new_v4())
-            .advertised_listener(listener.clone())
-            .listener(listener.clone())
-            .storage(log.clone())
-            .silent(true)
-            .build()
-            .await;
-        match built {
-            Ok(server) => return Ok(server),
-            Err(error) if is_locked(&error) && Instant::now() < deadline => sleep(LOCKED_RETRY).await,
-            Err(error) => return Err(storage(folder, error)),
-        }
-    }
-}
-
-async fn index_headers(log: &PathBuf) -> Result<(), libsql::Error> {
-    let deadline = Instant::now() + LOCKED;
-    let connection = libsql::Builder::new_local(log).build().await?.connect()?;
-    loop {
-        let made = connection.execute("create index if not exists header_by_record on header (topition, offset_id)", ()).await;
-        match made {
-            Ok(_) => return Ok(()),
-            Err(error) if is_locked(&error) && Instant::now() < deadline => sleep(LOCKED_RETRY).await,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The broker wraps SQLite's error several times over.
-fn is_locked(error: &impl std::fmt::Debug) -> bool {
-    format!("{error:?}").contains("database is locked")
-}
-
-fn storage(folder: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Storage { path: folder.to_owned(), source: Box::new(source) }
-}
-
-async fn make_topics(admin: &AdminClient<DefaultClientContext>, port: u16, topics: &[Topic]) -> Result<(), Error> {
+async fn make_topics(admin: &Admin, port: u16, topics: &[Topic]) -> Result<(), Error> {
     if topics.is_empty() {
         return Ok(());
     }
     let wanted: Vec<_> = topics.iter().map(|topic| NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1))).collect();
-    let options = AdminOptions::new().request_timeout(Some(READY));
+    let options = AdminOptions::new().request_timeout(Some(TOPIC_MADE));
     let made = admin.create_topics(&wanted, &options).await.map_err(|source| Error::Unanswered { port, source })?;
     for answer in made {
         match answer {
@@ -209,4 +162,89 @@ async fn make_topics(admin: &AdminClient<DefaultClientContext>, port: u16, topic
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rdkafka::producer::{FutureProducer, FutureRecord};
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+    const TOPIC: &str = "quotes";
+    /// How long a test waits for what must happen.
+    const LIMIT: Duration = Duration::from_secs(60);
+    const QUICK: Watch =
+        Watch { every: Duration::from_millis(50), answer_within: Duration::from_secs(1), patience: Duration::from_secs(3) };
+
+    struct Supervised {
+        _folder: tempfile::TempDir,
+        admin: Arc<Admin>,
+        producer: FutureProducer,
+        stop: CancellationToken,
+        supervision: tokio::task::JoinHandle<Result<(), Error>>,
+    }
+
+    /// A broker that is watched over, holds one record, and is then broken.
+    async fn broken_by(break_it: impl FnOnce(&Serving)) -> Supervised {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = Arc::new(File::open(folder.path()).unwrap());
+        let cluster_id = cluster_id::load(&folder.path().join("cluster-id")).unwrap();
+        let port = free_port(0).unwrap();
+        let origin = Origin { folder: folder.path().to_owned(), handle, port, cluster_id };
+        let (serving, admin) = origin.serve().await.unwrap();
+        make_topics(&admin, port, &[Topic { name: TOPIC.to_owned(), partitions: 1 }]).await.unwrap();
+        let producer = ClientConfig::new().set("bootstrap.servers", format!("127.0.0.1:{port}")).create().unwrap();
+        assert_eq!(produce(&producer).await, 0);
+        break_it(&serving);
+        let stop = CancellationToken::new();
+        let supervision = tokio::spawn(supervise(origin, serving, Arc::clone(&admin), QUICK, stop.clone()));
+        Supervised { _folder: folder, admin, producer, stop, supervision }
+    }
+
+    async fn produce(producer: &FutureProducer) -> i64 {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            let record = FutureRecord::<str, str>::to(TOPIC).partition(0).payload("a value");
+            match producer.send(record, LIMIT).await {
+                Ok(delivered) => return delivered.offset,
+                Err((error, _)) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
+            }
+        }
+    }
+
+    impl Supervised {
+        async fn goes_on(self) {
+            assert_eq!(produce(&self.producer).await, 1, "the client goes on after the record that was acknowledged");
+            drop((self.producer, self.admin));
+            self.stop.cancel();
+            self.supervision.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_ended_is_started_again() {
+        broken_by(Serving::abort).await.goes_on().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_whose_storage_died_is_started_again() {
+        let broken = broken_by(|_| ()).await;
+        let mut all = TopicPartitionList::new();
+        all.add_partition_offset(TOPIC, 0, Offset::Offset(1)).unwrap();
+        // Its storage panics at this request: the broker goes on accepting connections, but reads and writes nothing.
+        let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(1)));
+        let _ = broken.admin.delete_records(&all, &options).await;
+        broken.goes_on().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_hangs_is_told_of() {
+        let gate = Arc::new(std::sync::Mutex::new(()));
+        let shut = gate.lock().unwrap();
+        let broken = broken_by(|serving| serving.block(&gate)).await;
+        let ended = tokio::time::timeout(LIMIT, broken.supervision).await.unwrap().unwrap();
+        drop(shut);
+        assert!(matches!(ended, Err(Error::Unanswered { .. })), "{ended:?}");
+    }
 }

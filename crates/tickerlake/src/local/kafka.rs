@@ -110,6 +110,14 @@ impl Kafka {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    /// Returns once it has ended for good, and says why. What was acknowledged is kept.
+    pub(super) async fn ended(&self) -> Failure {
+        match self {
+            Self::Embedded(broker) => Failure::new("the embedded Kafka broker serves no more", broker.ended().await),
+            Self::Real(_) | Self::Own { .. } => std::future::pending().await,
+        }
+    }
+
     /// Ends it, unless it is the user's.
     pub(super) async fn stop(self) {
         match self {

@@ -77,6 +77,7 @@ impl Stack {
 
         let config = LambdaConfig { port: 0, logs: data.join("logs") };
         let lambda = Lambda::start(config).await.map_err(|error| Failure::new("the Lambda stand-in cannot start", error))?;
+        gateway.serve_functions(&lambda);
         let binaries = binaries(&deployment)?;
         let client_environment: BTreeMap<_, _> = gateway.client_environment().into_iter().collect();
 
@@ -161,6 +162,11 @@ impl Stack {
         Ok(())
     }
 
+    /// Returns once its Kafka has ended for good, and says why.
+    pub(crate) async fn kafka_ended(&self) -> Failure {
+        self.kafka.ended().await
+    }
+
     /// Where it listens.
     pub(crate) fn endpoints(&self) -> Endpoints {
         self.endpoints.clone()
@@ -196,12 +202,12 @@ impl Stack {
         for crawler in &self.crawlers {
             self.lake.crawl_ended(crawler).await?;
         }
+        self.events.idle().await;
         let dead: usize = self.dead_letters.iter().map(Queue::len).sum();
         if dead > 0 {
             return Err(Failure::plain(format_args!("{dead} notification(s) ended in a dead-letter queue: see the log of start-crawler")));
         }
         Ok(())
-        self.events.idle().await;
     }
 
     /// Ends everything, in the order of the way of a quote.
@@ -213,12 +219,12 @@ impl Stack {
         for mapping in self.queue_mappings {
             mapping.stop().await;
         }
+        self.events.stop().await;
         self.lambda.stop().await;
         self.gateway.stop().await;
         self.kafka.stop().await;
     }
 }
-        self.events.stop().await;
 
 /// The queues by logical id, dead-letter queues opened before those that refer to them.
 fn queues(deployment: &Deployment, folder: &Path) -> Result<BTreeMap<String, Queue>, Failure> {
@@ -249,12 +255,12 @@ async fn gateway(
     queues: &BTreeMap<String, Queue>,
     freshness: &Arc<Freshness>,
     activity: &Arc<Activity>,
+    events: &Bus,
 ) -> Result<Gateway, Failure> {
     let mut config = deployment::gateway_config(data, declared);
     config.port = plan.port;
     let endpoint = |queue: &template::Queue| Some(QueueEndpoint { url: queue.url.clone(), queue: queues.get(&queue.logical_id)?.clone() });
     config.queues = declared.queues.iter().filter_map(endpoint).collect();
-    events: &Bus,
     if plan.as_deployed {
         config.crawl_takes_at_least = CRAWL_AS_DEPLOYED;
     }
@@ -322,14 +328,14 @@ fn environment(
     if let Some(level) = &function.log_level {
         environment.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone());
     }
-    if function.binary == "fetch-quotes" {
-        // The template's are references to secrets that only a deployment has.
-        environment.retain(|variable, _| !matches!(variable.as_str(), "KAFKA_SECRET_ARN" | "KAFKA_CA_CERTIFICATE"));
-        if plan.every.is_some() {
-            // The schedule itself ticks that often.
     if function.binary == "check-freshness" {
         environment.extend(plan.check_environment());
     }
+    if function.binary == "fetch-quotes" {
+        // The template's are references to secrets that only a deployment has.
+        environment.retain(|variable, _| !matches!(variable.as_str(), "KAFKA_SECRET_ARN" | "KAFKA_CA_SECRET_ARN"));
+        if plan.every.is_some() {
+            // The schedule itself ticks that often.
             environment.remove("POLL_EVERY");
         }
         environment.extend(plan.fetch_environment.clone());
