@@ -10,14 +10,16 @@
 //! | `if(c, a, b)` | `CASE WHEN c THEN a ELSE b END` |
 //! | `date(x)` | `CAST(x AS date)` |
 //! | `year(x)` … `second(x)` | `CAST(date_part('year', x) AS bigint)` |
+//! | `decimal '1.50'`: as many digits as are written | `CAST('1.50' AS decimal(3, 2))` |
+//! | `CAST(x AS decimal)`: 38 digits, none behind the point | `CAST(x AS decimal(38, 0))` |
 //! | a column without a name is `_col<position>` | the same, as an alias |
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    NullTreatment, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TimezoneInfo, Value, visit_expressions_mut,
+    CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    Ident, NullTreatment, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TimezoneInfo, Value, visit_expressions_mut,
 };
 
 /// The parts of a time that Trino has functions for and DataFusion's `date_part` knows by the same name.
@@ -44,12 +46,28 @@ fn rewrite(expr: &mut Expr) {
             **inner = call("to_local_time", vec![inner.as_ref().clone()]);
             None
         }
+        Expr::Cast { data_type: DataType::Decimal(digits @ ExactNumberInfo::None), .. } => {
+            *digits = ExactNumberInfo::PrecisionAndScale(38, 0);
+            None
+        }
+        Expr::TypedString(literal) if literal.data_type == DataType::Decimal(ExactNumberInfo::None) => {
+            let digits = literal.value.value.clone().into_string().map(|text| digits_of(&text));
+            digits.map(|digits| cast(Expr::Value(literal.value.clone()), DataType::Decimal(digits)))
+        }
         Expr::Function(function) => rewrite_function(function),
         _ => None,
     };
     if let Some(replacement) = replacement {
         *expr = replacement;
     }
+}
+
+/// How many digits a decimal is written with, and how many of them behind the point.
+fn digits_of(text: &str) -> ExactNumberInfo {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let count = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    let (whole, fraction) = (count(whole.trim_start_matches(['+', '-', '0'])), count(fraction));
+    ExactNumberInfo::PrecisionAndScale(u64::try_from((whole + fraction).max(1)).unwrap_or(38), i64::try_from(fraction).unwrap_or(38))
 }
 
 fn rewrite_function(function: &mut Function) -> Option<Expr> {
@@ -211,6 +229,8 @@ mod tests {
             ("SELECT element_at(a, -1) AS x FROM q", "SELECT array_element(a, -1) AS x FROM q"),
             ("SELECT if(a, b, c) AS x FROM q", "SELECT CASE WHEN a THEN b ELSE c END AS x FROM q"),
             ("SELECT date(t) AS x FROM q", "SELECT CAST(t AS DATE) AS x FROM q"),
+            ("SELECT decimal '-01.50' AS x FROM q", "SELECT CAST('-01.50' AS DECIMAL(3,2)) AS x FROM q"),
+            ("SELECT CAST(p AS decimal) AS x FROM q", "SELECT CAST(p AS DECIMAL(38,0)) AS x FROM q"),
             ("SELECT hour(t) AS x FROM q", "SELECT CAST(date_part('hour', t) AS BIGINT) AS x FROM q"),
         ] {
             assert_eq!(rewritten(trino), datafusion);

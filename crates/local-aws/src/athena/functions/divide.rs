@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, Decimal128Array};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256};
-use datafusion::common::{exec_datafusion_err, exec_err, internal_err, plan_err};
+use arrow::error::ArrowError;
+use datafusion::common::{exec_datafusion_err, internal_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
@@ -69,7 +70,7 @@ fn body(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let quotients = dividends.iter().zip(divisors.iter()).map(|pair| {
         let (Some(dividend), Some(divisor)) = pair else { return Ok(None) };
         if divisor == 0 {
-            return exec_err!("Divide by zero");
+            return Err(ArrowError::DivideByZero.into());
         }
         let dividend = i256::from_i128(dividend).checked_mul(missing).ok_or_else(overflow)?;
         let quotient = divide_half_up(dividend, divisor).filter(|quotient| (-limit < *quotient) && (*quotient < limit));
