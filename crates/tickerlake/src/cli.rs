@@ -200,7 +200,7 @@ pub(crate) struct QueryArgs {
     /// List the named queries and what they answer
     #[arg(long, conflicts_with_all = ["name", "sql"])]
     pub(crate) list: bool,
-    /// The SQL
+    /// The SQL; - reads it from standard input
     #[arg(value_name = "SQL", required_unless_present_any = ["name", "list"])]
     pub(crate) sql: Option<String>,
 }

@@ -6,6 +6,7 @@ mod moment;
 mod named;
 mod progress;
 
+use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::time::Instant;
 
 use tokio::signal::ctrl_c;
@@ -14,7 +15,7 @@ pub(crate) use days::Days;
 pub(crate) use execution::Execution;
 pub(crate) use moment::Moment;
 
-use crate::cli::QueryArgs;
+use crate::cli::{QueryArgs, TableFormat};
 use crate::failure::Failure;
 use crate::lake::{Lake, Visit};
 use crate::rows::{self, Rows};
@@ -33,7 +34,12 @@ pub(crate) async fn run(args: QueryArgs) -> Result<(), Failure> {
             std::process::exit(i32::from(Failure::INTERRUPTED));
         }
     });
-    rows::print(&rows, args.format)
+    rows::print(&rows, args.format)?;
+    // For people only: an empty table is else nothing but a header.
+    if matches!(args.format, TableFormat::Table) && stdout().is_terminal() {
+        println!("  ({})", progress::counted(rows.rows.len()));
+    }
+    Ok(())
 }
 
 async fn answer(lake: &Lake, args: &QueryArgs) -> Result<Rows, Failure> {
@@ -44,6 +50,10 @@ async fn answer(lake: &Lake, args: &QueryArgs) -> Result<Rows, Failure> {
         (Some(name), _) => {
             let query = named::find(lake, name).await?;
             ask(lake, &prepared(lake, query, args).await?).await
+        }
+        (None, Some(sql)) if sql == "-" => {
+            let sql = std::io::read_to_string(stdin()).map_err(|error| Failure::new("cannot read the SQL from standard input", error))?;
+            ask(lake, &sql).await
         }
         (None, Some(sql)) => ask(lake, sql).await,
         (None, None) => Err(Failure::usage("there is neither SQL nor --name")),
@@ -56,18 +66,22 @@ async fn prepared(lake: &Lake, query: NamedQuery, args: &QueryArgs) -> Result<St
     if let Some(moment) = &args.as_of {
         sql = moment.put_into(&sql).ok_or_else(|| Failure::usage(format_args!("{} asks for no moment: leave --as-of out", query.name)))?;
     }
-    let days = match (&args.day, &args.as_of) {
-        (Some(days), _) => Some(*days),
+    let days = match (args.day, args.as_of) {
+        (Some(days), _) => Some(days),
         (None, Some(moment)) => Some(moment.week_before()),
         (None, None) => days::instead_of_none(lake).await?,
     };
-    match days {
-        None => Ok(sql),
-        Some(days) => match days.put_into(&sql) {
-            Some(sql) => Ok(sql),
-            None if args.day.is_none() => Ok(sql),
-            None => Err(Failure::usage(format_args!("{} asks for no days: leave --day out", query.name))),
-        },
+    let Some(days) = days else { return Ok(sql) };
+    match days.put_into(&sql) {
+        Some(sql) => {
+            if args.day.is_none() && args.as_of.is_none() && stderr().is_terminal() {
+                eprintln!("  of {}, the newest day in the lake; --day names others", days.last);
+            }
+            Ok(sql)
+        }
+        // A query that somebody saved beside ours.
+        None if args.day.is_none() => Ok(sql),
+        None => Err(Failure::usage(format_args!("{} asks for no days: leave --day out", query.name))),
     }
 }
 

@@ -40,10 +40,14 @@ impl Progress {
         }
         tell(WIPE);
         if let Some(rows) = rows {
-            let counted = format!("{rows} {}", if rows == 1 { "row" } else { "rows" });
-            tell(&format!("  {}\n", line(&counted, self.began.elapsed(), self.scanned)));
+            tell(&format!("  {}\n", line(&counted(rows), self.began.elapsed(), self.scanned)));
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn counted(rows: usize) -> String {
+    format!("{rows} {}", if rows == 1 { "row" } else { "rows" })
 }
 
 /// What the terminal does not take cannot be told there either.
