@@ -17,7 +17,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What users may do: java Attempts.java SETTINGS ACTION[=OBJECT] … [-- SETTINGS ACTION …] …
+ * What users may do: java Attempts SETTINGS ACTION[=OBJECT] … [-- SETTINGS ACTION …] …
  *
  * For each action it prints a line `NUMBER ACTION[=OBJECT] allowed`, or with the class of the refusal; NUMBER counts the settings.
  */

@@ -8,7 +8,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /**
  * Produces 1, 2, 3, … to a topic until its standard input ends, and prints each number once Kafka has acknowledged it.
  *
- * As fetch-quotes does, it reads its login again after a failure: java Producing.java SETTINGS TOPIC
+ * As fetch-quotes does, it reads its login again after a failure: java Producing SETTINGS TOPIC
  */
 class Producing {
     public static void main(String[] arguments) throws Exception {

@@ -7,7 +7,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** Prints all values that a topic holds: java Reading.java SETTINGS TOPIC */
+/** Prints all values that a topic holds: java Reading SETTINGS TOPIC */
 class Reading {
     public static void main(String[] arguments) throws Exception {
         Properties settings = new Properties();

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -36,17 +38,25 @@ def settings(world: World, user: str, name: str = "", **changes: str) -> Path:
     return path
 
 
+@functools.lru_cache(maxsize=None)
+def compiled() -> tempfile.TemporaryDirectory[str]:
+    """The classes of this folder's programs, compiled once."""
+    folder = tempfile.TemporaryDirectory()
+    subprocess.run(["javac", "-d", folder.name, "-cp", f"{release.jars()}/*", *HERE.glob("*.java")], check=True)
+    return folder
+
+
 def command(world: World, program: str) -> list[str]:
     """How a program of this folder is run."""
     log = f"-Dlog4j2.configurationFile={release.BROKER / 'log4j2-commands.properties'}"
-    return [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", log, "-cp", f"{release.jars()}/*", str(HERE / program)]
+    return [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", log, "-cp", f"{compiled().name}:{release.jars()}/*", program]
 
 
 def attempts(world: World, *users: tuple[Path, list[str]]) -> list[dict[str, str]]:
     """What came of each user's actions: `allowed`, or a refusal. One Java for all, as most of the time is its start."""
     arguments = [word for file, actions in users for word in (str(file), *actions, "--")]
     process = subprocess.run(
-        [*command(world, "Attempts.java"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=tools.LIMIT
+        [*command(world, "Attempts"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=tools.LIMIT
     )
     came: list[dict[str, str]] = [{} for _ in users]
     for line in process.stdout.splitlines():
@@ -63,7 +73,7 @@ class Producer:
         self.acknowledged = world.folder / "acknowledged"
         with open(self.acknowledged, "wb") as acknowledged, open(world.folder / "producer.log", "wb") as log:
             self.process = subprocess.Popen(
-                [*command(world, "Producing.java"), settings(world, "producer"), "quotes"],
+                [*command(world, "Producing"), settings(world, "producer"), "quotes"],
                 stdin=subprocess.PIPE,
                 stdout=acknowledged,
                 stderr=log,
@@ -92,7 +102,7 @@ class Producer:
 def stored(world: World) -> set[str]:
     """All values of the topic, by the mapping's user."""
     process = subprocess.run(
-        [*command(world, "Reading.java"), settings(world, "consumer"), "quotes"],
+        [*command(world, "Reading"), settings(world, "consumer"), "quotes"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -119,6 +119,8 @@ class ThreeBrokers(unittest.TestCase):
         """Each partition of each topic, the cluster's own included."""
         partitions = [line for line in described.splitlines() if "\tPartition:" in line]
         self.assertGreater(len(partitions), 8)
+        (quotes,) = [line for line in described.splitlines() if line.startswith("Topic: quotes")]
+        self.assertIn("min.insync.replicas=2", quotes)
         for partition in partitions:
             replicas = partition.split("Replicas: ")[1].split("\t")[0]
             self.assertEqual(sorted(replicas.split(",")), ["1", "2", "3"], partition)
