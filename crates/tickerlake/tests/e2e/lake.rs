@@ -110,7 +110,8 @@ pub(crate) fn rows(data: &Path) -> Vec<Row> {
 
 /// The rows of one file, in its order.
 pub(crate) fn rows_of(file: &Path) -> Vec<Row> {
-    let day = file.parent().unwrap().file_name().unwrap().to_str().unwrap().strip_prefix("dt=").unwrap();
+    // A compacted file lies one folder deeper.
+    let day = file.ancestors().find_map(|folder| folder.file_name()?.to_str()?.strip_prefix("dt=")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap();
     let expected: Vec<Field> = COLUMNS.iter().map(|(name, kind, nullable)| Field::new(*name, kind.arrow(), *nullable)).collect();
     let found: Vec<Field> = reader.schema().fields().iter().map(|field| field.as_ref().clone()).collect();

@@ -8,6 +8,7 @@
 mod audit;
 mod aws_clients;
 mod bad_input;
+mod compaction;
 mod exchange;
 mod freshness;
 mod harness;
