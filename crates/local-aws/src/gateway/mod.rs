@@ -9,6 +9,7 @@ mod error;
 mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use s3s::auth::SimpleAuth;
@@ -22,6 +23,7 @@ pub use error::GatewayError;
 
 use crate::athena::Athena;
 use crate::glue::{Crawling, Glue};
+use crate::lambda::{Functions, Lambda};
 use crate::protocol::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::s3::{Recovered, Store};
 use crate::sqs::Sqs;
@@ -37,6 +39,7 @@ pub struct Gateway {
     server: JoinHandle<()>,
     glue: Glue,
     athena: Athena,
+    functions: Arc<OnceLock<Functions>>,
 }
 
 impl Gateway {
@@ -58,6 +61,7 @@ impl Gateway {
         glue.seed(&config.glue)?;
         let athena = Athena::open(&config.data_dir.join("athena"), store.clone(), glue.clone(), config.athena)?;
 
+        let functions = Arc::default();
         let mut s3 = S3ServiceBuilder::new(store);
         s3.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
         let services = serve::Services {
@@ -66,11 +70,12 @@ impl Gateway {
             glue: glue.clone(),
             athena: athena.clone(),
             sqs: Sqs::new(config.queues),
+            functions: Arc::clone(&functions),
         };
         let stopping = CancellationToken::new();
         let server = tokio::spawn(serve::serve(listener, services, stopping.clone(), GRACE));
         tracing::info!(%address, "S3, Glue and Athena are listening.");
-        Ok(Self { address, recovered, stopping, server, glue, athena })
+        Ok(Self { address, recovered, stopping, server, glue, athena, functions })
     }
 
     /// The address with its port.
@@ -99,6 +104,11 @@ impl Gateway {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+    }
+
+    /// Serves Lambda's Invoke for these functions, too: what `aws lambda invoke` asks for. The first Lambda stays.
+    pub fn serve_functions(&self, lambda: &Lambda) {
+        let _ = self.functions.set(lambda.functions());
     }
 
     /// What the store settled when it opened.

@@ -1,8 +1,10 @@
 //! Connections, and which service a request is for.
 
 use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::extract::{Path, State};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -10,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use percent_encoding::percent_decode_str;
 use s3s::Body;
 use s3s::service::S3Service;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::athena::Athena;
 use crate::glue::Glue;
+use crate::lambda::{self, Functions};
 use crate::protocol::{ApiError, ApiResult};
 use crate::s3::faults::Faults;
-use crate::sqs::Sqs;
+use crate::sqs::{self, Sqs};
 
 /// The largest JSON request: Athena's longest query, escaped, with room to spare.
 const MAX_JSON_BODY: usize = 4 << 20;
@@ -28,6 +32,7 @@ const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 
 /// What stands behind the listener.
 #[derive(Clone)]
@@ -37,6 +42,8 @@ pub(super) struct Services {
     pub(super) glue: Glue,
     pub(super) athena: Athena,
     pub(super) sqs: Sqs,
+    /// The functions, once there is a Lambda.
+    pub(super) functions: Arc<OnceLock<Functions>>,
 }
 
 /// Serves until told to stop, then for at most `grace` what is under way.
@@ -83,12 +90,25 @@ impl Services {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
         let target = request.headers().get(&TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()).into_owned());
         match target {
+            None if self.functions.get().is_some() && lambda::function_of(request.uri().path()).is_some() => self.invoke(request).await,
             None => self.faults.call(&self.s3, request).await,
             Some(target) => {
                 let Ok(response) = self.answer_json(&target, request).await;
                 Ok(response)
             }
         }
+    }
+
+    /// Lambda's Invoke.
+    async fn invoke(&self, request: Request<Incoming>) -> Result<Response<Body>, s3s::HttpError> {
+        let (head, body) = request.into_parts();
+        let name = lambda::function_of(head.uri.path()).map(|name| percent_decode_str(name).decode_utf8_lossy().into_owned());
+        // One byte more than is allowed still gets in, so that the answer is Lambda's own.
+        let body = Body::from(body).store_all_limited(lambda::PAYLOAD_LIMIT.saturating_mul(2)).await.map_err(s3s::HttpError::new)?;
+        let functions = State(self.functions.get().cloned().unwrap_or_default());
+        let (head, body) = lambda::invoke(functions, Path(name.unwrap_or_default()), head.headers, body).await.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| s3s::HttpError::new(error.into()))?;
+        Ok(Response::from_parts(head, Body::from(body)))
     }
 
     async fn answer_json(&self, target: &str, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -126,6 +146,9 @@ fn response(answer: ApiResult) -> Response<Body> {
     }
     if let Some(kind) = error_type {
         headers.insert(ERROR_TYPE, kind);
+    }
+    if let Some(code) = answer.as_ref().err().and_then(|error| sqs::query_code(error.kind())) {
+        headers.insert(QUERY_ERROR, HeaderValue::from_static(code));
     }
     response
 }

@@ -22,7 +22,13 @@ pub(super) fn router(functions: Functions) -> Router {
         .with_state(functions)
 }
 
-async fn invoke(State(functions): State<Functions>, Path(name): Path<String>, headers: HeaderMap, payload: Bytes) -> Response {
+/// The function that a request's path asks to invoke, as it stands there: a name or an ARN, percent-encoded.
+pub(crate) fn function_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/2015-03-31/functions/")?.strip_suffix("/invocations").filter(|name| !name.contains('/'))
+}
+
+/// Answers one request of the API.
+pub(crate) async fn invoke(State(functions): State<Functions>, Path(name): Path<String>, headers: HeaderMap, payload: Bytes) -> Response {
     let name = plain_name(&name);
     let found = functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
     let Some(function) = found else {

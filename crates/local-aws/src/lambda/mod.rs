@@ -28,5 +28,8 @@ pub use invocation::{Invocation, Invoke, Outcome, Start};
 pub use logs::{LogStream, Observer};
 pub use service::{Lambda, LambdaConfig};
 
+pub(crate) use invoke_api::{function_of, invoke};
+pub(crate) use service::Functions;
+
 /// The largest event of a synchronous invocation, and the largest response: 6 MB.
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;

@@ -30,7 +30,7 @@ pub(super) struct Host {
 }
 
 /// The functions by name.
-pub(super) type Functions = Arc<RwLock<BTreeMap<String, Function>>>;
+pub(crate) type Functions = Arc<RwLock<BTreeMap<String, Function>>>;
 
 /// The Lambda stand-in. Dropping it kills all processes; `stop` ends them in good order.
 pub struct Lambda {
@@ -55,6 +55,11 @@ impl Lambda {
             }
         });
         Ok(Self { host, functions, logs: config.logs, _server: AbortOnDropHandle::new(server) })
+    }
+
+    /// The functions, now and later, for another listener to invoke.
+    pub(crate) fn functions(&self) -> Functions {
+        Arc::clone(&self.functions)
     }
 
     /// Where the Runtime API and the Invoke API listen.

@@ -1,6 +1,7 @@
 //! The listener itself.
 
 use local_aws::gateway::{Gateway, GatewayConfig, GatewayError};
+use local_aws::lambda::{Lambda, LambdaConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::stack::Stack;
@@ -52,10 +53,31 @@ async fn what_is_not_served_is_refused_in_the_protocols_own_shape() {
     assert!(answer.contains("SerializationException"), "{answer}");
 }
 
+#[tokio::test]
+async fn functions_are_invoked_at_the_same_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(folder.path()).await;
+    let path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Anobody/invocations";
+    let before = send(&stack, path, "", "{}").await;
+    assert!(
+        before.starts_with("HTTP/1.1 ") && !before.contains("ResourceNotFoundException"),
+        "S3's answer, where there is no Lambda: {before}"
+    );
+    let lambda = Lambda::start(LambdaConfig { port: 0, logs: folder.path().join("logs") }).await.unwrap();
+    stack.gateway.serve_functions(&lambda);
+    let answer = send(&stack, path, "", "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("Function not found: nobody"), "{answer}");
+    lambda.stop().await;
+}
+
 async fn post(stack: &Stack, target: &str, body: &str) -> String {
+    send(stack, "/", &format!("X-Amz-Target: {target}\r\n"), body).await
+}
+
+async fn send(stack: &Stack, path: &str, header: &str, body: &str) -> String {
     let mut connection = tokio::net::TcpStream::connect(stack.gateway.address()).await.unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: local\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.1\r\n\
+        "POST {path} HTTP/1.1\r\nHost: local\r\n{header}Content-Type: application/x-amz-json-1.1\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
