@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod athena;
+mod athena_named_queries;
 mod athena_statements;
+mod athena_trino;
 mod athena_writes;
 mod broker;
 mod faults;
