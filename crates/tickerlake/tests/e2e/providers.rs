@@ -266,7 +266,9 @@ fn assert_rows(data: &Path, expected: Vec<BTreeMap<String, String>>) {
     let found = query(data, &format!("SELECT {} FROM quotes ORDER BY symbol, price", columns.join(", ")));
     let mut expected = expected;
     for row in &mut expected {
-        columns.iter().for_each(|column| drop(row.entry((*column).to_owned()).or_default()));
+        for column in &columns {
+            row.entry((*column).to_owned()).or_default();
+        }
     }
     expected.sort_by_key(|row| (row["symbol"].clone(), row["price"].clone()));
     for (found, expected) in found.iter().zip(&expected) {
