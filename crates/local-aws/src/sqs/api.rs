@@ -159,6 +159,15 @@ impl ReceivedMessage {
     }
 }
 
+/// What clients know an error by that still use the names of SQS's older protocol; nothing where the name is the same.
+pub(crate) fn query_code(kind: &str) -> Option<&'static str> {
+    match kind {
+        "QueueDoesNotExist" => Some("AWS.SimpleQueueService.NonExistentQueue;Sender"),
+        "UnsupportedOperation" => Some("AWS.SimpleQueueService.UnsupportedOperation;Sender"),
+        _ => None,
+    }
+}
+
 fn no_queue() -> ApiError {
     ApiError::new("QueueDoesNotExist", "The specified queue does not exist.")
 }

@@ -19,6 +19,7 @@ mod response;
 
 pub use api::QueueEndpoint;
 pub(crate) use api::Sqs;
+pub(crate) use api::query_code;
 pub use attribute::{Attribute, Attributes};
 pub use error::Error;
 pub use mapping::{QueueMapping, QueueMappingConfig, QueueProgress};

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What is asked, each time anew, and how the reason begins.
+type Case = (fn() -> Script, &'static str);
+
 #[tokio::test]
 async fn what_is_no_notification_is_given_up_at_once() {
     // The other message of the batch is worked off.
@@ -22,7 +25,7 @@ async fn what_is_no_notification_is_given_up_at_once() {
 async fn what_only_someones_hand_can_help_is_tried_a_few_times() {
     let refused = || Answer::error(400, "AccessDeniedException");
     let owed = |crawler| vec![("GetPartition", registered_here()), ("GetCrawler", crawler)];
-    let cases: Vec<(fn() -> Script, &str)> = vec![
+    let cases: [Case; 4] = [
         (|| vec![("GetPartition", not_found()), ("GetTable", not_found())], "Glue has no table tickerlake.quotes: "),
         (|| vec![("GetPartition", registered_here()), ("GetCrawler", not_found())], "Glue has no crawler crawler: "),
         (
