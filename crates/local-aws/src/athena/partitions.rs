@@ -46,7 +46,7 @@ pub(super) async fn drop(running: &Running<'_>, table: &TableName, if_exists: bo
     let table = Partitioned::find(running, table).await?;
     for spec in specs {
         let request = json!({ "DatabaseName": table.database, "TableName": table.table, "PartitionValues": table.values(spec)? });
-        match glue(running, "DeletePartition", &request).await {
+        match change(running, "DeletePartition", &request).await {
             Err(error) if error.kind() == "EntityNotFoundException" => {
                 if !if_exists {
                     let spec: Vec<String> = spec.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
@@ -56,7 +56,7 @@ pub(super) async fn drop(running: &Running<'_>, table: &TableName, if_exists: bo
                     )));
                 }
             }
-            outcome => drop_answer(outcome?),
+            outcome => outcome?,
         }
     }
     Ok(())
@@ -94,7 +94,7 @@ pub(super) async fn repair(running: &Running<'_>, table: &TableName) -> Result<V
 /// DROP TABLE. The files stay where they are, as those of external tables do.
 pub(super) async fn drop_table(running: &Running<'_>, table: &TableName, if_exists: bool) -> Result<(), Failure> {
     let (database, name) = table.within(&running.request.database);
-    match glue(running, "DeleteTable", &json!({ "DatabaseName": database, "Name": name })).await {
+    match change(running, "DeleteTable", &json!({ "DatabaseName": database, "Name": name })).await {
         Err(error) if error.kind() == "EntityNotFoundException" => {
             if if_exists {
                 Ok(())
@@ -102,7 +102,7 @@ pub(super) async fn drop_table(running: &Running<'_>, table: &TableName, if_exis
                 Err(no_table(name))
             }
         }
-        outcome => Ok(drop_answer(outcome?)),
+        outcome => Ok(outcome?),
     }
 }
 
@@ -188,7 +188,7 @@ impl Partitioned {
         descriptor["Location"] = json!(location.to_string());
         let partition = json!({ "Values": values, "StorageDescriptor": descriptor });
         let request = json!({ "DatabaseName": self.database, "TableName": self.table, "PartitionInput": partition });
-        glue(running, "CreatePartition", &request).await.map(drop_answer)
+        change(running, "CreatePartition", &request).await
     }
 }
 
@@ -196,8 +196,10 @@ async fn glue(running: &Running<'_>, operation: &str, request: &Value) -> Result
     running.service.glue.call(operation, request.to_string().as_bytes()).await
 }
 
-/// Glue's answers to changes say nothing.
-fn drop_answer(_: Value) {}
+/// An operation whose answer says nothing.
+async fn change(running: &Running<'_>, operation: &str, request: &Value) -> Result<(), ApiError> {
+    glue(running, operation, request).await.map(|_| ())
+}
 
 fn no_table(name: &str) -> Failure {
     Failure::Plain(format!("FAILED: SemanticException [Error 10001]: Table not found {name}"))

@@ -4,6 +4,8 @@ mod kind;
 mod parameters;
 mod parser;
 mod properties;
+#[cfg(test)]
+mod tests;
 
 use datafusion::sql::sqlparser::ast::{Expr, Query, SetExpr, Statement as Ast};
 
