@@ -115,8 +115,15 @@ impl Runner {
 }
 
 enum Clock {
-    Every { period: Duration, next: Instant },
-    Expression { expression: Expression, last: DateTime<Utc> },
+    /// `next` is none before the first tick, which comes at once.
+    Every {
+        period: Duration,
+        next: Option<Instant>,
+    },
+    Expression {
+        expression: Expression,
+        last: DateTime<Utc>,
+    },
 }
 
 impl Clock {
@@ -124,7 +131,7 @@ impl Clock {
         match ticks {
             Ticks::Every(period) | Ticks::Expression(Expression::Rate(period)) => {
                 // Nobody wants to tick faster than this, and a period of zero would have no next tick.
-                Self::Every { period: period.max(Duration::from_millis(1)), next: Instant::now() }
+                Self::Every { period: period.max(Duration::from_millis(1)), next: None }
             }
             Ticks::Expression(expression) => Self::Expression { expression, last: Utc::now() },
         }
@@ -134,9 +141,12 @@ impl Clock {
     async fn tick(&mut self, progress: &watch::Sender<ScheduleProgress>) -> Option<DateTime<Utc>> {
         match self {
             Self::Every { period, next } => {
-                *next += period.saturating_mul(missed(*next, *period));
-                sleep_until(*next).await;
-                *next += *period;
+                let mut tick = next.unwrap_or_else(Instant::now);
+                if next.is_some() {
+                    tick += period.saturating_mul(missed(tick, *period));
+                    sleep_until(tick).await;
+                }
+                *next = Some(tick + *period);
                 Some(Utc::now())
             }
             Self::Expression { expression, last } => {
@@ -227,6 +237,13 @@ mod tests {
     async fn every_ticks_at_once_and_then_regularly() {
         let (started, _) = starts(Ticks::Every(Duration::from_secs(1)), 100, 3).await;
         assert_eq!(started, [0, 1000, 2000]);
+    }
+
+    /// On the real clock: between a schedule's start and its first look some time always passes.
+    #[tokio::test]
+    async fn the_first_tick_is_never_missed() {
+        let (started, _) = starts(Ticks::Every(Duration::from_secs(3600)), 0, 1).await;
+        assert_eq!(started.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
