@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+/// Silent symbols that are named; the function's log has more.
+const TOLD: usize = 5;
+
 /// The part of the function's answer that is told.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Checked {
@@ -25,8 +28,9 @@ impl Checked {
             (Some(_), _) => "the market has just opened, so that freshness is not judged yet".to_owned(),
             (None, None | Some(0)) => "no symbol is silent".to_owned(),
             (None, Some(silent)) => {
-                let more = if silent > self.silent.len() as u64 { ", …" } else { "" };
-                format!("{silent} symbol(s) silent: {}{more}", self.silent.join(", "))
+                let told: Vec<_> = self.silent.iter().take(TOLD).map(String::as_str).collect();
+                let more = if silent > told.len() as u64 { ", …" } else { "" };
+                format!("{silent} symbol(s) silent: {}{more}", told.join(", "))
             }
         };
         format!("checked: SQL sees {} rows of {} symbols today; {newest}; {judged}", self.rows, self.symbols)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
@@ -22,8 +22,8 @@ const POISON: usize = 2;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crawls_end_is_checked_and_the_status_tells_every_stage() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
-    let mut local = start(data);
+    let data = &folder.path().join("data");
+    let mut local = start(folder.path(), data);
     let endpoints = local.endpoints();
     // One fetch: nothing changes any more once all of it is stored.
     local.wait_for_counts("all quotes in the lake", |counts| (counts.rows, counts.lag) == (SYMBOLS, 0));
@@ -37,6 +37,7 @@ async fn a_crawls_end_is_checked_and_the_status_tells_every_stage() {
     let check = eventually("a check after the crawl", || checks(data).get(checked).cloned());
     assert_check(data, &check);
     assert_running_status(data);
+    assert_deployed_status(&endpoints.aws);
 
     // A file that is no Parquet: the crawl fails on it, and so does the question.
     let day = day_of(&check);
@@ -63,11 +64,13 @@ fn a_folder_without_a_lake_has_no_status() {
     run(&["status", "--data", "x", "--stack", "y"]).refused(2, "--stack");
 }
 
-/// A pipeline that fetches once, in a market that never closes.
-fn start(data: &Path) -> Tickerlake {
-    let symbols: Vec<_> = (0..SYMBOLS).map(|n| format!("T{n}")).collect();
-    let symbols = symbols.join(",");
-    let flags = ["local", "--port", "0", "--kafka-port", "0", "--data", data.to_str().unwrap(), "--every", "1h", "--symbols", &symbols];
+/// A pipeline that fetches once, what was recorded just now, in a market that never closes.
+fn start(folder: &Path, data: &Path) -> Tickerlake {
+    let (file, now) = (folder.join("now.csv"), Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true));
+    let lines: String = (0..SYMBOLS).map(|n| format!("T{n},{now},{now},187.5\n")).collect();
+    fs::write(&file, format!("symbol,event_time,fetched_at,price\n{lines}")).unwrap();
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let flags = ["local", "--port", "0", "--kafka-port", "0", "--data", data, "--every", "1h", "--source", "replay", "--replay-file", file];
     let variables = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("MARKET_HOURS", "always")];
     Tickerlake::start_with(&flags, &variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
@@ -144,6 +147,23 @@ fn assert_running_status(data: &Path) {
     assert!(reasons.len() == 1 && reasons.values().all(|count| *count == POISON), "{reasons:?}");
     let dead: Vec<_> = status["dead_letters"].as_array().unwrap().iter().map(|queue| &queue["messages"]).collect();
     assert!(dead.len() >= 2 && dead.iter().all(|messages| **messages == 0), "{status:#}");
+}
+
+/// The same stack, asked as a deployed one is: by its name, through AWS's clients. What only CloudWatch knows stays unknown.
+fn assert_deployed_status(endpoint: &str) {
+    let credentials = [("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local"), ("AWS_REGION", "us-east-1")];
+    let variables = [("AWS_ENDPOINT_URL", endpoint)].into_iter().chain(credentials);
+    let variables: Vec<_> = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let printed = Tickerlake::start_with(&["status", "--stack", "tickerlake", "--format", "json"], &variables).finish().succeeded();
+    let status: Value = serde_json::from_str(&printed).unwrap();
+    for unknown in ["running", "fetch", "kafka"] {
+        assert!(status[unknown]["unknown"].is_string(), "{unknown}: {status:#}");
+    }
+    assert_eq!((&status["freshness"]["symbols"], &status["quarantine"]["records"]), (&SYMBOLS.into(), &POISON.into()));
+    assert_eq!((&status["crawler"]["name"], &status["crawler"]["state"]), (&"tickerlake-quotes".into(), &"READY".into()));
+    assert!(status["newest_file"]["key"].as_str().is_some_and(|key| key.starts_with("quotes/dt=")), "{status:#}");
+    let dead: Vec<_> = status["dead_letters"].as_array().unwrap_or_else(|| panic!("{status:#}")).iter().collect();
+    assert!(dead.len() >= 2 && dead.iter().all(|queue| queue["messages"] == 0), "as SQS counts: {dead:?}");
 }
 
 fn assert_status_at_rest(data: &Path) {
