@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from tests.broker import release, tools
+from tests.broker import release, shared
 from tests.broker.machines import REAL_PATH, ZONE, World
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def attempts(world: World, *users: tuple[Path, list[str]]) -> list[dict[str, str
     """What came of each user's actions: `allowed`, or a refusal. One Java for all, as most of the time is its start."""
     arguments = [word for file, actions in users for word in (str(file), *actions, "--")]
     process = subprocess.run(
-        [*command(world, "Attempts"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=tools.LIMIT
+        [*command(world, "Attempts"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=shared.LIMIT
     )
     came: list[dict[str, str]] = [{} for _ in users]
     for line in process.stdout.splitlines():
@@ -88,14 +88,14 @@ class Producer:
     def goes_on(self) -> None:
         """Waits until Kafka has acknowledged more."""
         wanted = self.count() + 20
-        tools.wait_until("acknowledged records", lambda: self.count() >= wanted)
+        shared.wait_until("acknowledged records", lambda: self.count() >= wanted)
 
     def stop(self) -> set[str]:
         """Ends it, and returns what was acknowledged."""
         stdin: IO[bytes] = self.process.stdin  # type: ignore[assignment]
         stdin.write(b"\n")
         stdin.close()
-        self.process.wait(timeout=tools.LIMIT)
+        self.process.wait(timeout=shared.LIMIT)
         return set(self.acknowledged.read_text(encoding="utf-8").split())
 
 
@@ -107,7 +107,7 @@ def stored(world: World) -> set[str]:
         stderr=subprocess.DEVNULL,
         text=True,
         check=True,
-        timeout=tools.LIMIT,
+        timeout=shared.LIMIT,
     )
     return set(process.stdout.split())
 
@@ -116,7 +116,7 @@ def rotate_password(world: World, user: str) -> None:
     """As an operator does it."""
     bin_ = world.folder / "bin/operator"
     bin_.mkdir(parents=True, exist_ok=True)
-    tools.put_command(bin_, "aws")
+    shared.put_command(bin_, "aws")
     (bin_ / "python3").unlink(missing_ok=True)
     (bin_ / "python3").symlink_to(sys.executable)
     environment = {**world.environment(), "PATH": f"{bin_}:{REAL_PATH}"}

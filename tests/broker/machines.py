@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import TestCase
 
-from tests.broker import release, tools
+from tests.broker import emulated_kafka, release, shared
 
 # What the scripts may use: all of it is in Amazon Linux 2023's image. Nothing else is found.
 REAL_COMMANDS = """
@@ -41,7 +41,7 @@ class World:
         self.machines: list[Machine] = []
         test.addCleanup(self.stop)
         secrets = {user: [{"id": f"{user}-1", "text": json.dumps({"username": user, "password": word})}] for user, word in SECRETS.items()}
-        state = {
+        state: dict[str, Any] = {
             "secrets": {**secrets, "ca": [], "cluster": []},
             "volumes": {},
             "interfaces": {},
@@ -124,10 +124,10 @@ class Machine:
             assert found, f"{command} is missing"
             (self.bin / command).symlink_to(Path(found).resolve())
         for command in IN_THE_IMAGE:
-            tools.put_command(self.bin, command)
+            shared.put_command(self.bin, command)
         if not world.kafka:
             (self.bin / "openssl").unlink()
-            tools.put_command(self.bin, "openssl")
+            shared.put_command(self.bin, "openssl")
         for folder in ("dev", "etc/systemd/system", "etc/tickerlake", "opt", "run", "var/lib/cloud/data"):
             (self.root / folder).mkdir(parents=True)
         (self.root / "var/lib/cloud/data/instance-id").write_text(name, encoding="utf-8")
@@ -196,7 +196,7 @@ class Machine:
     def run(self, script: str, *arguments: str, **environment: str) -> str:
         """Runs a script to its good end, and returns what it prints."""
         process = self.start(script, *arguments, **environment)
-        printed, _ = process.communicate(timeout=tools.LIMIT)
+        printed, _ = process.communicate(timeout=shared.LIMIT)
         if process.returncode:
             print(self.log(), file=sys.stderr)
             raise AssertionError(f"{script} {' '.join(arguments)} ended with {process.returncode} on {self.name}")
@@ -214,7 +214,7 @@ class Machine:
 
     def cuts_kafka_off(self) -> None:
         """Kafka dies at once, and systemd starts it again."""
-        tools.stop_kafka(self.root, signal.SIGKILL)
+        emulated_kafka.stop_kafka(self.root, signal.SIGKILL)
         subprocess.run(["systemctl", "restart", "kafka.service"], env=self.environment, executable=self.bin / "systemctl", check=True)
 
     def power_off(self, with_signal: int = signal.SIGTERM) -> None:
@@ -224,7 +224,7 @@ class Machine:
                 os.killpg(script.pid, signal.SIGKILL)
                 script.communicate()
         self.scripts.clear()
-        tools.stop_kafka(self.root, with_signal)
+        emulated_kafka.stop_kafka(self.root, with_signal)
         place = self.root / "var/lib/kafka"
         if place.is_symlink():
             place.unlink()

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from tests.broker import release, tools
+from tests.broker import emulated_instance, emulated_kafka, release, shared
 from tests.broker.machines import SECRETS, Machine, World
 
 ARM = {"TEST_CUTS_POWER": "yes"}
@@ -38,7 +38,7 @@ class OneBroker(unittest.TestCase):
         authority = machine.root / "authority.pem"
         authority.write_text(self.world.secret("ca")["certificate"], encoding="utf-8")
         for name in ("broker-1.stack.internal", "bootstrap.stack.internal"):
-            check = ["openssl", "verify", "-CAfile", authority, "-purpose", "sslserver", "-verify_hostname", name, certificate]
+            check = ["openssl", "verify", "-CAfile", str(authority), "-purpose", "sslserver", "-verify_hostname", name, str(certificate)]
             subprocess.run(check, check=True, stdout=subprocess.DEVNULL)
         self.assertNotIn("PRIVATE KEY", json.dumps(self.world.secret("ca")))
 
@@ -86,14 +86,14 @@ class OneBroker(unittest.TestCase):
             self.assertIsNone(booting.poll(), new.log())
         self.assertEqual(len(self.world.calls("aws", "ec2", "attach-volume")), 1)
         old.terminate()
-        booting.communicate(timeout=tools.LIMIT)
+        booting.communicate(timeout=shared.LIMIT)
         self.assertEqual(booting.returncode, 0, new.log())
 
     def test_power_cut_after_each_change(self) -> None:
         machine = self.world.machine()
         machine.run("install.sh")
         cuts = 0
-        while (booting := machine.start("boot.sh", **ARM)).wait(timeout=tools.LIMIT) == -signal.SIGKILL:
+        while (booting := machine.start("boot.sh", **ARM)).wait(timeout=shared.LIMIT) == -signal.SIGKILL:
             booting.communicate()
             cuts += 1
             machine.power_off()
@@ -129,7 +129,7 @@ class OneBroker(unittest.TestCase):
         self.assertEqual(len(again), 2 * topics, "the new cluster has no topic yet")
 
     def test_a_volume_that_holds_anything_is_never_formatted(self) -> None:
-        for what, offset in ((b"somebody's", 0), (b"somebody's", 15 << 20), (tools.superblock(), 0)):
+        for what, offset in ((b"somebody's", 0), (b"somebody's", 15 << 20), (emulated_instance.superblock(), 0)):
             with self.subTest(what=what[:4], offset=offset):
                 world = World(self)
                 with open(world.folder / "volumes/vol-1/device", "r+b") as device:
@@ -138,7 +138,7 @@ class OneBroker(unittest.TestCase):
                 booting = world.machine()
                 booting.run("install.sh")
                 process = booting.start("boot.sh")
-                process.communicate(timeout=tools.LIMIT)
+                process.communicate(timeout=shared.LIMIT)
                 self.assertEqual(process.returncode, 1)
                 self.assertEqual(world.calls("mkfs.xfs"), [])
                 self.assertEqual([said["--exit-code"] for said in world.state()["signals"]], ["1"])
@@ -148,7 +148,7 @@ class OneBroker(unittest.TestCase):
         machine.put_release(self.world.archive, "0" * 128)
         machine.run("install.sh")
         process = machine.start("boot.sh")
-        process.communicate(timeout=tools.LIMIT)
+        process.communicate(timeout=shared.LIMIT)
         self.assertEqual(process.returncode, 1)
         (said,) = self.world.state()["signals"]
         self.assertEqual(said["--exit-code"], "1")
@@ -203,14 +203,14 @@ class OneBroker(unittest.TestCase):
         """Whether one of them signed the certificate that the node has now."""
         trusted = self.world.folder / "trusted.pem"
         trusted.write_text(authorities + "\n", encoding="utf-8")
-        check = ["openssl", "verify", "-CAfile", trusted, machine.root / "run/tickerlake/tls/broker.pem"]
+        check = ["openssl", "verify", "-CAfile", str(trusted), str(machine.root / "run/tickerlake/tls/broker.pem")]
         return subprocess.run(check, check=False, capture_output=True).returncode == 0
 
     def test_metrics(self) -> None:
         machine = self.world.machine()
         machine.boot()
         machine.run("metrics.sh")
-        tools.stop_kafka(machine.root)
+        emulated_kafka.stop_kafka(machine.root)
         machine.run("metrics.sh")
         running, stopped = self.world.state()["metrics"]
         self.assertEqual(running["namespace"], "tickerlake/broker")
@@ -230,7 +230,7 @@ class ThreeBrokers(unittest.TestCase):
             machine.run("install.sh")
         booting = [machine.start("boot.sh") for machine in machines]
         for machine, process in zip(machines, booting):
-            process.communicate(timeout=tools.LIMIT)
+            process.communicate(timeout=shared.LIMIT)
             self.assertEqual(process.returncode, 0, machine.log())
         self.assertEqual({cluster_of(machine) for machine in machines}, {world.secret("cluster")["cluster_id"]})
         formats = [" ".join(call) for call in world.calls("java") if "format" in call]
