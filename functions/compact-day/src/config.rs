@@ -60,7 +60,7 @@ impl Config {
 /// A whole number of seconds, minutes, hours or days: `90s`, `15m`, `1h`, `7d`.
 fn period(text: &str) -> Option<TimeDelta> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: i64 = u32::from_str_radix(number, 10).ok()?.into();
+    let number: i64 = number.parse::<u32>().ok()?.into();
     match unit {
         "s" => TimeDelta::try_seconds(number),
         "m" => TimeDelta::try_minutes(number),

@@ -41,3 +41,27 @@ impl Current {
 pub(crate) fn key(date: NaiveDate) -> String {
     format!("{}_current.json", compaction::day_folder(date))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn no_two_states_on_the_way_are_the_same_bytes() {
+        let (mut state, mut seen) = (Current::claim("g".into(), None), Vec::new());
+        for _ in 0..3 {
+            for at in [Some(DateTime::UNIX_EPOCH), None] {
+                seen.push(serde_json::to_string(&state).unwrap());
+                state = state.switched(at);
+            }
+        }
+        seen.push(serde_json::to_string(&Current::claim("g".into(), Some(&state))).unwrap());
+        assert_eq!(seen[0], r#"{"generation":"g","revision":1,"switched_at":null}"#);
+        assert_eq!(seen[1], r#"{"generation":"g","revision":2,"switched_at":"1970-01-01T00:00:00Z"}"#);
+        let all = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), all);
+    }
+}
