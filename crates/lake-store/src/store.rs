@@ -263,6 +263,9 @@ fn percent_encoded(key: &str) -> String {
 mod tests {
     #[test]
     fn a_copys_source_is_encoded() {
-        assert_eq!(super::percent_encoded("quotes/dt=2026-11-23/c-a_b.c~ é+%.parquet"), "quotes/dt%3D2026-11-23/c-a_b.c~%20%C3%A9%2B%25.parquet");
+        assert_eq!(
+            super::percent_encoded("quotes/dt=2026-11-23/c-a_b.c~ é+%.parquet"),
+            "quotes/dt%3D2026-11-23/c-a_b.c~%20%C3%A9%2B%25.parquet"
+        );
     }
 }
