@@ -192,10 +192,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "NAMED_QUERY", conflicts_with = "sql")]
     pub(crate) name: Option<String>,
     /// The days that the named query looks at, New York's: 2026-11-20, or 2026-11-16..2026-11-20
-    #[arg(long, value_name = "DAYS", requires = "name")]
+    #[arg(long, value_name = "DAYS", conflicts_with_all = ["sql", "list"])]
     pub(crate) day: Option<Days>,
     /// The moment that latest-quotes-as-of looks back from: 2026-11-20T15:30:00Z
-    #[arg(long, value_name = "TIME", requires = "name")]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["sql", "list"])]
     pub(crate) as_of: Option<Moment>,
     /// List the named queries and what they answer
     #[arg(long, conflicts_with_all = ["name", "sql"])]

@@ -33,7 +33,8 @@ fn named_queries_of_a_live_lake() {
 
     query(&["--name", "latest-quotes", "--day", "Monday"]).refused(2, "2026-11-20");
     query(&["--name", "bars", "--as-of", "2013-10-07T15:00:00Z"]).refused(2, "bars asks for no moment");
-    query(&["--day", "2013-10-07", "SELECT 1"]).refused(2, "--name");
+    query(&["--day", "2013-10-07", "SELECT 1"]).refused(2, "--day");
+    query(&["--day", "2013-10-07"]).refused(2, "SQL");
     query(&["--name", "nothing"]).refused(2, "bars, ");
 }
 
