@@ -240,11 +240,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_broker_that_hangs_is_told_of() {
-        let gate = Arc::new(std::sync::Mutex::new(()));
-        let shut = gate.lock().unwrap();
+        let (open, gate) = std::sync::mpsc::channel();
+        let gate = Arc::new(std::sync::Mutex::new(gate));
         let broken = broken_by(|serving| serving.block(&gate)).await;
         let ended = tokio::time::timeout(LIMIT, broken.supervision).await.unwrap().unwrap();
-        drop(shut);
+        drop(open);
         assert!(matches!(ended, Err(Error::Unanswered { .. })), "{ended:?}");
     }
 }

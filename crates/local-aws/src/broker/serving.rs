@@ -91,13 +91,13 @@ impl Serving {
         self.task.abort();
     }
 
-    /// Blocks its threads until the gate is open.
+    /// Blocks its threads until the gate's sender is dropped.
     #[cfg(test)]
-    pub(super) fn block(&self, gate: &Arc<std::sync::Mutex<()>>) {
+    pub(super) fn block(&self, gate: &Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>) {
         for _ in 0..THREADS {
             let gate = Arc::clone(gate);
             if let Some(runtime) = &self.runtime {
-                runtime.spawn(async move { drop(gate.lock()) });
+                runtime.spawn(async move { gate.lock().map(|gate| gate.recv().is_err()).is_ok() });
             }
         }
     }
