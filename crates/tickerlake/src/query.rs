@@ -10,6 +10,7 @@ use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::time::Instant;
 
 use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use days::Days;
 pub(crate) use execution::Execution;
@@ -88,12 +89,14 @@ async fn prepared(lake: &Lake, query: NamedQuery, args: &QueryArgs) -> Result<St
 /// Runs SQL; tells how far it is where somebody waits at a terminal, and cancels it at Ctrl-C.
 async fn ask(lake: &Lake, sql: &str) -> Result<Rows, Failure> {
     let began = Instant::now();
+    // Before the start, so that no Ctrl-C is missed once there is something to cancel.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| Failure::new("cannot listen for Ctrl-C", error))?;
     let execution = Execution::start(lake, sql).await?;
     let mut progress = Progress::of_terminal(began);
     let rows = tokio::select! {
         biased;
         rows = execution.rows(|scanned| progress.show(scanned)) => rows,
-        Ok(()) = ctrl_c() => {
+        Some(()) = interrupts.recv() => {
             execution.stop().await?;
             Err(Failure::interrupted("the query was cancelled"))
         }

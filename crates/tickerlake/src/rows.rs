@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn rows_are_aligned() {
-        assert_eq!(written(TableFormat::Table), "  symbol    price\n  BRK.B      1.50\n  a,\"b\"     NULL\n          1000.00\n");
+        assert_eq!(written(TableFormat::Table), "  symbol    price\n  BRK.B      1.50\n  a,\"b\"      NULL\n          1000.00\n");
     }
 
     #[test]
