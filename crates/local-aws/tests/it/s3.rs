@@ -39,6 +39,30 @@ async fn content(s3: &Client, key: &str) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_takes_its_metadata_along_and_replaces_nothing_if_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(folder.path()).await;
+    let s3 = stack.s3();
+    let put = s3.put_object().bucket(LAKE).key("quotes/dt=1/a b").metadata("last-offset", "7").content_type("text/x-a");
+    put.body(ByteStream::from_static(b"first")).send().await.unwrap();
+    put_if(&s3, "other", "other".to_owned(), None, None).await.unwrap();
+    let copy = |from: &str, to: &str| s3.copy_object().bucket(LAKE).key(to).copy_source(format!("{LAKE}/{from}"));
+
+    copy("quotes/dt%3D1/a%20b", "compacted/a").if_none_match("*").send().await.unwrap();
+    let head = s3.head_object().bucket(LAKE).key("compacted/a").send().await.unwrap();
+    assert_eq!((head.metadata().unwrap()["last-offset"].as_str(), head.content_type()), ("7", Some("text/x-a")));
+    assert_eq!(content(&s3, "compacted/a").await, content(&s3, "quotes/dt=1/a b").await, "the ETag, too");
+
+    let refused = copy("other", "compacted/a").if_none_match("*").send().await.unwrap_err();
+    assert_eq!(refusal(&refused), (412, "PreconditionFailed".to_owned()));
+    assert_eq!(content(&s3, "compacted/a").await.0, "first");
+    let refused = copy("nobody", "compacted/b").if_none_match("*").send().await.unwrap_err();
+    assert_eq!(refusal(&refused).0, 404);
+    copy("other", "compacted/a").send().await.unwrap();
+    assert_eq!(content(&s3, "compacted/a").await.0, "other");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_writers_that_create_one_key_one_wins() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(folder.path()).await;
