@@ -1,19 +1,13 @@
 //! The repository's own template, read as the local stack reads it.
 
 use local_aws::template::{Deployment, Settings};
-use serde_yaml_ng::Value;
 use std::path::Path;
 
-/// The template with a stand-in for each parameter that has no default.
+/// The template with a Kafka cluster of this machine in place of the stack's own.
 fn deployment() -> Deployment {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    let yaml: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let mut settings = Settings::default();
-    for (name, parameter) in yaml["Parameters"].as_mapping().unwrap() {
-        if parameter.get("Default").is_none() {
-            settings.parameters.insert(name.as_str().unwrap().to_owned(), "127.0.0.1:9092".to_owned());
-        }
-    }
+    settings.parameters.insert("ExistingBootstrapServers".to_owned(), "127.0.0.1:9092".to_owned());
     Deployment::load(&path, &settings).unwrap()
 }
 
