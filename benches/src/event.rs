@@ -38,6 +38,12 @@ pub fn of_size(bytes: usize, fields: Fields, first_offset: i64) -> String {
     Event::new(fields, first_offset).until(|event| event.text.len() + LONGEST_RECORD + TAIL.len() > bytes)
 }
 
+/// The quotes of such records themselves, every field given.
+pub fn quotes(records: usize) -> Vec<Quote<'static>> {
+    let mut market = Market::new();
+    (0..records).map(|index| market.quote(index, Fields::All).0).collect()
+}
+
 const TAIL: &str = "]}}";
 
 /// A record of all fields has about 1,700 bytes in the event.
