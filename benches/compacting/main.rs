@@ -24,9 +24,15 @@ struct Arguments {
     /// The folder of the release binary compact-day
     #[arg(long, value_name = "DIR")]
     binaries: PathBuf,
-    /// How often each query is timed: the median counts
+    /// How often each query is timed: the median counts; 0 leaves the queries out
     #[arg(long, value_name = "N", default_value_t = 21)]
     times: usize,
+    /// Rows of the day: as many as four symbols have in a session, recorded by the second
+    #[arg(long, value_name = "N", default_value_t = 38_000)]
+    rows: usize,
+    /// Rows in a file: what a batch window of 30 seconds brings of one partition
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    rows_in_a_file: usize,
     /// What `cargo bench` says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -34,12 +40,6 @@ struct Arguments {
 
 /// Whatever ends a run is shown and no more.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// As many as four symbols have in a session, recorded by the second.
-const ROWS: usize = 38_000;
-
-/// What a batch window of 30 seconds brings of one partition.
-const ROWS_IN_A_FILE: usize = 25;
 
 /// The queries as they ship, and a look at one symbol, which is where sorting shows.
 const QUERIES: [(&str, &str); 3] = [
@@ -65,7 +65,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let lake = Lake::start(folder.path()).await?;
-    lake.write(ROWS, ROWS_IN_A_FILE).await?;
+    lake.write(arguments.rows, arguments.rows_in_a_file).await?;
     let (files_before, bytes_before) = lake.files().await?;
     let before = ask_all(&lake, arguments.times).await?;
     let compacted = lake.compact(arguments).await?;
@@ -74,7 +74,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     lake.stop().await;
 
     let profile = if cfg!(debug_assertions) { "not optimised" } else { "optimised" };
-    println!("\nA day of {ROWS} full quotes of 500 symbols; the stand-ins of this machine are {profile}\n");
+    println!("\nA day of {} full quotes of 500 symbols; the stand-ins of this machine are {profile}\n", arguments.rows);
     println!("| {:<58} | {:>10} | {:>10} | {:>8} |", "", "before", "after", "ratio");
     println!("|:{:-<58}-|-{:->10}:|-{:->10}:|-{:->8}:|", "", "", "", "");
     row("files", files_before as f64, files_after as f64, "");
@@ -92,7 +92,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
 
 async fn ask_all(lake: &Lake, times: usize) -> Result<Vec<Asked>> {
     let mut all = Vec::new();
-    for (name, sql) in QUERIES {
+    for (name, sql) in QUERIES.into_iter().filter(|_| times > 0) {
         // The days that the query ships with become the one that there is.
         let (head, rest) = sql.split_once("dt >= CAST(").ok_or(name)?;
         let (_, tail) = rest.split_once("AS varchar)").ok_or(name)?;
