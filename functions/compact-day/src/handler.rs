@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use chrono::{Days, NaiveDate, TimeDelta, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use lake_store::Store;
 use quotes::calendar::new_york_date;
 use serde::Serialize;
@@ -47,7 +47,7 @@ impl Handler {
     /// invocation in the end.
     pub(crate) async fn handle(&self, event: Event, deadline: SystemTime) -> Result<Summary, HandlerError> {
         let until = Instant::now() + deadline.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(RESERVE);
-        let days = self.days(&event);
+        let days = days(&self.config, &event, today());
         let mut summary = Summary { days: Vec::new() };
         let mut failure: Option<HandlerError> = None;
         for date in &days {
@@ -75,18 +75,17 @@ impl Handler {
         }
         Ok(outcome)
     }
+}
 
-    /// The days to look at, oldest first.
-    fn days(&self, event: &Event) -> Vec<NaiveDate> {
-        if let Some(day) = event.day {
-            return vec![day];
-        }
-        // What is removed later than after `days_back` must still be looked at then.
-        let removal = self.config.remove_after.map_or(TimeDelta::zero(), |after| after + self.config.settle).num_days() + 2;
-        let back = u64::from(self.config.days_back).max(self.config.remove_after.map_or(0, |_| u64::try_from(removal).unwrap_or(0)));
-        let today = today();
-        (1..=back).rev().filter_map(|days| today.checked_sub_days(Days::new(days))).collect()
+/// The days to look at, oldest first: the one that the event names, or the last ones before today. What is removed only after
+/// longer than `days_back` must still be looked at then.
+fn days(config: &Config, event: &Event, today: NaiveDate) -> Vec<NaiveDate> {
+    if let Some(day) = event.day {
+        return vec![day];
     }
+    let removal = config.remove_after.map_or(0, |after| (after + config.settle).num_days() + 2);
+    let back = u64::from(config.days_back).max(u64::try_from(removal).unwrap_or(0));
+    (1..=back).rev().filter_map(|days| today.checked_sub_days(Days::new(days))).collect()
 }
 
 impl Summary {
@@ -112,4 +111,27 @@ impl Summary {
 /// The date in New York.
 fn today() -> NaiveDate {
     new_york_date(Utc::now().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn the_last_days_are_looked_at_as_long_as_anything_is_to_be_done_with_them() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let (today, event) = (date("2026-11-24"), Event::default());
+        let (settle, memory) = (TimeDelta::hours(1), 512 << 20);
+        let [bucket, database, table] = ["lake", "tickerlake", "quotes"].map(str::to_owned);
+        let mut config = Config { bucket, database, table, days_back: 3, settle, remove_after: None, memory };
+        assert_eq!(days(&config, &event, today), ["2026-11-21", "2026-11-22", "2026-11-23"].map(date), "never the day that is not over");
+        for (after, first) in [(1, "2026-11-21"), (7, "2026-11-15"), (30, "2026-10-23")] {
+            config.remove_after = Some(TimeDelta::days(after));
+            assert_eq!(days(&config, &event, today)[0], date(first), "{after}");
+        }
+        assert_eq!(days(&config, &Event { day: Some(date("2013-10-07")) }, today), [date("2013-10-07")]);
+    }
 }

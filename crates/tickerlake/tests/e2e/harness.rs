@@ -18,7 +18,7 @@ use crate::processes::{self, Process};
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// The functions that must lie beside the command.
-pub(crate) const FUNCTIONS: [&str; 4] = ["fetch-quotes", "write-quotes", "start-crawler", "check-freshness"];
+pub(crate) const FUNCTIONS: [&str; 5] = ["fetch-quotes", "write-quotes", "start-crawler", "check-freshness", "compact-day"];
 
 /// Looks again and again until there is something to be seen.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
