@@ -14,6 +14,7 @@ mod failure;
 mod functions;
 mod hidden;
 mod information_schema;
+mod kept;
 mod metadata;
 mod named_queries;
 mod objects;

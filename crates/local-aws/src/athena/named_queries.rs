@@ -2,15 +2,13 @@
 //! under way.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::kept::Kept;
 use super::{Athena, AthenaError, INVALID_REQUEST};
 use crate::protocol::{ApiError, ApiResult, Input, page};
 
@@ -58,27 +56,19 @@ type Changes = BTreeMap<String, Option<NamedQuery>>;
 /// All named queries.
 #[derive(Debug)]
 pub(super) struct NamedQueries {
-    path: PathBuf,
     template: BTreeMap<String, NamedQuery>,
-    changes: Mutex<Changes>,
+    changes: Kept<Changes>,
 }
 
 impl NamedQueries {
     /// The template's, and the changes that were kept last in the folder.
     pub(super) fn open(folder: &Path, template: Vec<NamedQuery>) -> Result<Self, AthenaError> {
-        let path = folder.join("named-queries.json");
-        let changes = match fs::read(&path) {
-            Ok(content) => serde_json::from_slice(&content).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Changes::new()),
-            Err(error) => Err(error),
-        };
-        let changes = changes.map_err(|source| AthenaError::Folder { path: path.clone(), source })?;
         let template = template.into_iter().map(|query| (query.id(), query)).collect();
-        Ok(Self { path, template, changes: Mutex::new(changes) })
+        Ok(Self { template, changes: Kept::open(folder, "named-queries.json", "named queries")? })
     }
 
     fn find(&self, id: &str) -> Option<NamedQuery> {
-        match self.lock().get(id) {
+        match self.changes.lock().get(id) {
             Some(changed) => changed.clone(),
             None => self.template.get(id).cloned(),
         }
@@ -86,7 +76,7 @@ impl NamedQueries {
 
     /// The ids of a work group's, or of all; by name.
     fn ids(&self, work_group: Option<&str>) -> Vec<String> {
-        let changes = self.lock();
+        let changes = self.changes.lock();
         let unchanged = self.template.iter().filter(|(id, _)| !changes.contains_key(*id));
         let changed = changes.iter().filter_map(|(id, query)| Some((id, query.as_ref()?)));
         let of_group = |(_, query): &(&String, &NamedQuery)| work_group.is_none_or(|name| name == query.work_group);
@@ -95,27 +85,12 @@ impl NamedQueries {
         found.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Changes> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a query in the place of an id's, or deletes it; in the file first.
+    /// Puts a query in the place of an id's, or deletes it.
     fn put(&self, id: &str, query: Option<NamedQuery>) -> Result<(), ApiError> {
-        let mut changes = self.lock();
-        let mut next = changes.clone();
-        next.insert(id.to_owned(), query);
-        self.save(&next).map_err(|error| {
-            tracing::error!(%error, path = %self.path.display(), "The named queries could not be written.");
-            ApiError::new("InternalServerException", "The named queries could not be written.")
-        })?;
-        *changes = next;
-        Ok(())
-    }
-
-    fn save(&self, changes: &Changes) -> io::Result<()> {
-        let temporary = self.path.with_extension("json.new");
-        fs::write(&temporary, serde_json::to_vec_pretty(changes)?)?;
-        fs::rename(&temporary, &self.path)
+        self.changes.change(|changes| {
+            changes.insert(id.to_owned(), query);
+            Ok(())
+        })
     }
 }
 

@@ -1,14 +1,12 @@
 //! Prepared statements: kept by work group and name, in one file beside the results under way.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::kept::Kept;
 use super::{Athena, AthenaError, INVALID_REQUEST, failure, sql};
 use crate::protocol::{ApiError, ApiResult, Input, now, page};
 
@@ -28,27 +26,17 @@ struct Prepared {
 
 /// All prepared statements.
 #[derive(Debug)]
-pub(super) struct PreparedStatements {
-    path: PathBuf,
-    by_work_group: Mutex<ByWorkGroup>,
-}
+pub(super) struct PreparedStatements(Kept<ByWorkGroup>);
 
 impl PreparedStatements {
     /// What was kept last in the folder.
     pub(super) fn open(folder: &Path) -> Result<Self, AthenaError> {
-        let path = folder.join("prepared-statements.json");
-        let by_work_group = match fs::read(&path) {
-            Ok(content) => serde_json::from_slice(&content).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ByWorkGroup::new()),
-            Err(error) => Err(error),
-        };
-        let by_work_group = by_work_group.map_err(|source| AthenaError::Folder { path: path.clone(), source })?;
-        Ok(Self { path, by_work_group: Mutex::new(by_work_group) })
+        Kept::open(folder, "prepared-statements.json", "prepared statements").map(Self)
     }
 
     /// A statement's text.
     pub(super) fn find(&self, work_group: &str, name: &str) -> Option<String> {
-        self.lock().get(work_group)?.get(name).map(|prepared| prepared.query.clone())
+        self.0.lock().get(work_group)?.get(name).map(|prepared| prepared.query.clone())
     }
 
     /// Keeps a statement that there is none of yet.
@@ -57,7 +45,7 @@ impl PreparedStatements {
         if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(plain) || name.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(invalid(format!("StatementName {name:?} is not a name of up to {MAX_NAME} letters, digits, _, @ and :.")));
         }
-        self.change(|kept| {
+        self.0.change(|kept| {
             let of_group = kept.entry(work_group.to_owned()).or_default();
             if of_group.contains_key(name) {
                 return Err(invalid(format!("PreparedStatement {name} already exists in workGroup {work_group}")));
@@ -69,33 +57,10 @@ impl PreparedStatements {
 
     /// Forgets a statement.
     pub(super) fn remove(&self, work_group: &str, name: &str) -> Result<(), ApiError> {
-        self.change(|kept| {
+        self.0.change(|kept| {
             let removed = kept.get_mut(work_group).and_then(|of_group| of_group.remove(name));
             removed.map(|_| ()).ok_or_else(|| not_found(work_group, name))
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ByWorkGroup> {
-        self.by_work_group.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes them all at once, in the file first.
-    fn change<T>(&self, change: impl FnOnce(&mut ByWorkGroup) -> Result<T, ApiError>) -> Result<T, ApiError> {
-        let mut kept = self.lock();
-        let mut next = kept.clone();
-        let answer = change(&mut next)?;
-        self.save(&next).map_err(|error| {
-            tracing::error!(%error, path = %self.path.display(), "The prepared statements could not be written.");
-            ApiError::new("InternalServerException", "The prepared statements could not be written.")
-        })?;
-        *kept = next;
-        Ok(answer)
-    }
-
-    fn save(&self, all: &ByWorkGroup) -> io::Result<()> {
-        let temporary = self.path.with_extension("json.new");
-        fs::write(&temporary, serde_json::to_vec_pretty(all)?)?;
-        fs::rename(&temporary, &self.path)
     }
 }
 
@@ -110,7 +75,7 @@ impl Athena {
     pub(super) fn update_prepared_statement(&self, input: &Input) -> ApiResult {
         let (work_group, name) = self.prepared_name(input)?;
         let (query, description) = statement(input)?;
-        self.inner.prepared.change(|kept| {
+        self.inner.prepared.0.change(|kept| {
             let prepared = kept.get_mut(work_group).and_then(|of_group| of_group.get_mut(name));
             let prepared = prepared.ok_or_else(|| not_found(work_group, name))?;
             *prepared = Prepared { query, description, modified: now() };
@@ -126,14 +91,14 @@ impl Athena {
 
     pub(super) fn get_prepared_statement(&self, input: &Input) -> ApiResult {
         let (work_group, name) = self.prepared_name(input)?;
-        let kept = self.inner.prepared.lock();
+        let kept = self.inner.prepared.0.lock();
         let prepared = kept.get(work_group).and_then(|of_group| of_group.get(name)).ok_or_else(|| not_found(work_group, name))?;
         Ok(json!({ "PreparedStatement": prepared.to_api(work_group, name) }))
     }
 
     pub(super) fn batch_get_prepared_statement(&self, input: &Input) -> ApiResult {
         let work_group = &self.work_group(input.string("WorkGroup")?)?.name;
-        let kept = self.inner.prepared.lock();
+        let kept = self.inner.prepared.0.lock();
         let (mut found, mut missing): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
         for name in input.strings("PreparedStatementNames")? {
             match kept.get(work_group).and_then(|of_group| of_group.get(&name)) {
@@ -146,7 +111,7 @@ impl Athena {
 
     pub(super) fn list_prepared_statements(&self, input: &Input) -> ApiResult {
         let work_group = &self.work_group(input.string("WorkGroup")?)?.name;
-        let kept = self.inner.prepared.lock();
+        let kept = self.inner.prepared.0.lock();
         let of_group = kept.get(work_group).into_iter().flatten();
         let listed: Vec<Value> =
             of_group.map(|(name, prepared)| json!({ "StatementName": name, "LastModifiedTime": prepared.modified })).collect();
