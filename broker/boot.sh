@@ -23,6 +23,7 @@ boot() {
   install_kafka
   step "agreeing on the authority and making a certificate"
   read_cluster
+  refuse_to_shrink
   agree_on_authority
   make_certificate
   step "agreeing on the cluster"

@@ -51,6 +51,14 @@ swap_cluster() {
   return 1
 }
 
+# Three nodes do not become one: two of three voters would be gone. CloudFormation replaces node 1 before it takes the others away,
+# so that its failure here takes the deployment back with nothing lost.
+refuse_to_shrink() {
+  if ((STACK_NODES == 1)) && [[ $(in_cluster copies) == 3 ]]; then
+    fail "the cluster has three nodes and cannot become one: deploy a second stack, and drain this one"
+  fi
+}
+
 in_cluster() {
   json "$1" <"$run/cluster"
 }

@@ -260,6 +260,27 @@ class ThreeBrokers(unittest.TestCase):
         self.assertEqual([call.rsplit(" ", 1)[1] for call in formats], ["--no-initial-controllers"] * 3)
         self.assertEqual(world.secret("cluster")["cluster_id"], cluster)
 
+    def test_three_refuse_to_become_one(self) -> None:
+        world = World(self, nodes=3)
+        machines = [world.machine(node) for node in (1, 2, 3)]
+        for machine in machines:
+            machine.boot()
+        before = world.state()["secrets"]
+        # CloudFormation replaces node 1 first, and goes on only if it succeeds.
+        machines[0].terminate()
+        alone = world.machine(1, STACK_NODES="1")
+        alone.run("install.sh")
+        process = alone.start("boot.sh")
+        process.communicate(timeout=shared.LIMIT)
+        self.assertEqual(process.returncode, 1)
+        said = world.state()["signals"][-1]
+        self.assertEqual((said["--resource"], said["--exit-code"]), ("Broker1", "1"))
+        self.assertIn("the cluster has three nodes and cannot become one", said["--reason"])
+        # It rolls back, and nothing has changed.
+        alone.terminate()
+        world.machine(1).boot()
+        self.assertEqual(world.state()["secrets"], before)
+
 
 class Contract(unittest.TestCase):
     """What broker/README.md says."""
