@@ -11,6 +11,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -46,6 +47,10 @@ class Attempts {
             return "allowed";
         } catch (ExecutionException wrapped) {
             return wrapped.getCause().getClass().getSimpleName();
+        } catch (KafkaException wrapped) {
+            // A producer that was refused its id before it sends throws the plain class with the refusal as its cause.
+            boolean isPlain = wrapped.getClass() == KafkaException.class && wrapped.getCause() != null;
+            return (isPlain ? wrapped.getCause() : wrapped).getClass().getSimpleName();
         } catch (Exception refused) {
             return refused.getClass().getSimpleName();
         }
