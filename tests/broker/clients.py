@@ -42,14 +42,14 @@ def settings(world: World, user: str, name: str = "", **changes: str) -> Path:
 def compiled() -> tempfile.TemporaryDirectory[str]:
     """The classes of this folder's programs, compiled once."""
     folder = tempfile.TemporaryDirectory()
-    subprocess.run(["javac", "-d", folder.name, "-cp", f"{release.jars()}/*", *HERE.glob("*.java")], check=True)
+    subprocess.run(["javac", "-d", folder.name, "-cp", f"{release.jars(release.version())}/*", *HERE.glob("*.java")], check=True)
     return folder
 
 
 def command(world: World, program: str) -> list[str]:
     """How a program of this folder is run."""
     log = f"-Dlog4j2.configurationFile={release.BROKER / 'log4j2-commands.properties'}"
-    return [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", log, "-cp", f"{compiled().name}:{release.jars()}/*", program]
+    return [*JAVA, f"-Djdk.net.hosts.file={world.hosts}", log, "-cp", f"{compiled().name}:{release.jars(release.version())}/*", program]
 
 
 def attempts(world: World, *users: tuple[Path, list[str]]) -> list[dict[str, str]]:

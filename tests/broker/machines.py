@@ -30,7 +30,7 @@ ZONE = "stack.internal"
 class World:
     """An account with a stack: volumes, interfaces, secrets, and machines that come and go."""
 
-    def __init__(self, test: TestCase, nodes: int = 1, kafka: bool = False) -> None:
+    def __init__(self, test: TestCase, nodes: int = 1, kafka: bool = False, version: str = release.version()) -> None:
         self.kafka = kafka
         self.nodes = nodes
         # Each node has an address of its own, as on EC2, and with it all the usual ports.
@@ -54,11 +54,16 @@ class World:
             state["interfaces"][f"eni-{node}"] = {"holder": None, "address": f"{self.network}.{node}"}
         (self.folder / "world.json").write_text(json.dumps(state), encoding="utf-8")
         (self.folder / "calls").touch()
-        self.archive = self.folder / f"kafka_2.13-{release.version()}.tgz"
-        self.sha512 = release.archive(self.archive, release.jars() if kafka else None)
+        self.release(version)
         hosts = [f"{self.network}.{node} {name}.{ZONE}\n" for node in range(1, nodes + 1) for name in (f"broker-{node}", "bootstrap")]
         self.hosts = self.folder / "hosts"
         self.hosts.write_text("".join(hosts), encoding="utf-8")
+
+    def release(self, version: str) -> None:
+        """The Kafka that new instances install from now on."""
+        self.version = version
+        self.archive = self.folder / f"kafka_2.13-{version}.tgz"
+        self.sha512 = release.archive(self.archive, release.jars(version) if self.kafka else None)
 
     def add_volume(self, state: dict[str, Any], name: str) -> None:
         """A blank one."""
@@ -175,7 +180,7 @@ class Machine:
 
     def put_release(self, archive: Path, sha512: str) -> None:
         """Names this archive as Kafka's."""
-        text = f"KAFKA_VERSION={release.version()}\nKAFKA_URL=file://{archive}\nKAFKA_SHA512={sha512}\n"
+        text = f"KAFKA_VERSION={self.world.version}\nKAFKA_URL=file://{archive}\nKAFKA_SHA512={sha512}\n"
         (self.root / "opt/tickerlake/kafka.release").write_text(text, encoding="utf-8")
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.broker import release
 from tests.broker.clients import Producer, attempts, rotate_password, settings, stored
-from tests.broker.machines import World
+from tests.broker.machines import Machine, World
 
 REFUSED = {"TopicAuthorizationException", "GroupAuthorizationException", "ClusterAuthorizationException"}
 
@@ -17,7 +17,7 @@ class OneBroker(unittest.TestCase):
     """A stack with one node."""
 
     def test_who_gets_in_and_what_survives(self) -> None:
-        world = World(self, kafka=True)
+        world = World(self, kafka=True, version=release.BEFORE)
         machine = world.machine()
         machine.boot()
         self.assertEqual([said["--exit-code"] for said in world.state()["signals"]], ["0"])
@@ -32,9 +32,13 @@ class OneBroker(unittest.TestCase):
         settings(world, "producer")
         machine.run("operate.sh", "renew-certificate")
         producer.goes_on()
-        archive = world.folder / "kafka_2.13-9.9.9.tgz"
-        machine.run("operate.sh", "upgrade", "9.9.9", release.archive(archive, release.jars()), f"file://{archive}")
-        self.assertEqual((machine.root / "opt/kafka").readlink().name, "kafka-9.9.9")
+        world.release(release.version())
+        machine.run("operate.sh", "upgrade", world.version, world.sha512, f"file://{world.archive}")
+        self.assertEqual((machine.root / "opt/kafka").readlink().name, f"kafka-{world.version}")
+        producer.goes_on()
+        self.assertTrue(release.BEFORE.startswith(self.features(machine)), "what the old version could is still all that is used")
+        machine.run("operate.sh", "finish-upgrade")
+        self.assertTrue(world.version.startswith(self.features(machine)))
         producer.goes_on()
         # The instance goes while records come; its successor has the volume and the address.
         machine.terminate()
@@ -43,6 +47,12 @@ class OneBroker(unittest.TestCase):
         acknowledged = producer.stop()
         self.assertEqual(sorted(acknowledged - stored(world)), [], "acknowledged and not there")
         self.assertEqual(world.secret("cluster")["cluster_id"], cluster)
+
+    def features(self, machine: Machine) -> str:
+        """The version whose records the cluster may write, as `4.2`."""
+        described = machine.run("operate.sh", "kafka", "FeatureCommand", "describe")
+        (line,) = [line for line in described.splitlines() if "metadata.version" in line]
+        return line.split("FinalizedVersionLevel: ")[1].split("-")[0]
 
     def check_who_gets_in(self, world: World) -> None:
         """The two users may do what their functions do, and nothing else; all others stay outside."""
