@@ -44,7 +44,7 @@ $(VENV)-checkov/.installed: tests/template/requirements-checkov.txt
 # Beside each other: one half waits much, the other is Java.
 .PHONY: test-broker
 test-broker: needs-python needs-java ## Run the broker's scripts with an emulated instance, and with Apache Kafka itself
-	python3 -m unittest tests.broker.test_boot tests.broker.test_nat & boot=$$!; \
+	python3 -m unittest tests.broker.test_boot tests.broker.test_network & boot=$$!; \
 	failed=0; python3 -m unittest tests.broker.test_kafka || failed=1; wait $$boot || failed=1; exit $$failed
 
 .PHONY: test-queries

@@ -8,14 +8,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/broker.sh"
 
 boot() {
   only_one
+  # First of all what can tell the stack.
+  step "installing packages"
+  install_packages
   step "attaching the volume and the network interface"
   attach_volume
   attach_interface
-  step "installing packages"
-  install_packages
   if [[ $STACK_NAT == yes ]]; then
     step "forwarding to the internet"
-    bash "$here/nat.sh" "$(interface_of "$address")" "$STACK_NETWORK"
+    bash "$here/nat.sh" "$(interface_of "$address")" "$(way_out)" "$STACK_NETWORK"
   fi
   step "mounting the volume"
   mount_disk
@@ -59,16 +60,21 @@ if [[ ${1:-} == once ]]; then
   boot
   exit
 fi
-# In a process of its own: within `if` bash ignores `set -e`.
+# The stack waits for 15 minutes, and for 90 where the last of three nodes copies what one had: the reason must be there before that.
+if [[ -z $patience ]]; then
+  patience=$((STACK_NODES > 1 && STACK_NODE == STACK_NODES ? 85 * 60 : 13 * 60))
+fi
+# In a process of its own: within `if` bash ignores `set -e`. It may be ended anywhere, as by a power cut.
 for attempt in 1 2 3; do
-  if bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then
+  if timeout $((patience - SECONDS)) bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then
     signal 0 "Kafka answers"
     exit
   fi
   say "attempt $attempt: $(reason)"
+  reason >"$root/dev/console" || true
   sleep "$pause"
+  ((SECONDS < patience)) || break
 done
-reason >"$root/dev/console" || true
 signal 1 "$(reason)"
 # systemd tries again in a minute: nobody waits for a signal when the machine room lost its network for an hour.
 exit 1

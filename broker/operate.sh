@@ -48,11 +48,11 @@ nothing_is_missing() {
 }
 
 upgrade() {
-  local version=$1 sha512=$2 url=${3:-https://archive.apache.org/dist/kafka/$1/kafka_2.13-$1.tgz}
+  local version=$1 sha512=$2 url=${3:-}
   {
     echo "KAFKA_VERSION=$version"
-    echo "KAFKA_URL=$url"
     echo "KAFKA_SHA512=$sha512"
+    echo "KAFKA_URL=$url"
   } >"$run/kafka.release"
   # shellcheck source=/dev/null
   source "$run/kafka.release"

@@ -16,7 +16,7 @@ kafka() {
   local command=$1
   shift
   # Each command runs for a second: compiling it well would take longer.
-  java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$KAFKA_LIBS/*" "org.apache.kafka.tools.$command" \
+  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$KAFKA_LIBS/*" "org.apache.kafka.tools.$command" \
     --bootstrap-server "$KAFKA_SERVERS" --command-config "$KAFKA_ADMIN" "$@"
 }
 

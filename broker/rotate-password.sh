@@ -21,4 +21,15 @@ aws secretsmanager put-secret-value --secret-id "$secret" --secret-string "file:
 
 command=$(aws ssm send-command --instance-ids "$instance" --document-name AWS-RunShellScript \
   --parameters 'commands=["bash /opt/tickerlake/operate.sh passwords"]' --query Command.CommandId --output text)
-aws ssm wait command-executed --command-id "$command" --instance-id "$instance"
+# Not by `aws ssm wait`: it takes a command that SSM does not know yet, a moment after it was sent, for a failed one.
+for _ in {1..120}; do
+  status=$(aws ssm get-command-invocation --command-id "$command" --instance-id "$instance" --query Status --output text 2>"$work/unknown") ||
+    status=Pending
+  case $status in
+    Success) exit ;;
+    Pending | InProgress | Delayed) sleep "${TICKERLAKE_PAUSE:-5}" ;;
+    *) break ;;
+  esac
+done
+echo "the secret has another password, and Kafka may not have it yet: \`operate.sh passwords\` on $instance ended as $status ($command)" >&2
+exit 1

@@ -35,10 +35,11 @@ attach_interface() {
 }
 
 interface_is_here() {
-  local answer holder
+  local answer holder mac
   answer=$(aws ec2 describe-network-interfaces --network-interface-ids "$STACK_INTERFACE" \
-    --query 'NetworkInterfaces[0].[Attachment.InstanceId, PrivateIpAddress]' --output text) || return
-  read -r holder address <<<"$answer"
+    --query 'NetworkInterfaces[0].[Attachment.InstanceId, PrivateIpAddress, MacAddress]' --output text) || return
+  read -r holder address mac <<<"$answer"
+  declare_interface "$mac" "$address" || return
   if [[ $holder == None ]]; then
     aws ec2 attach-network-interface --network-interface-id "$STACK_INTERFACE" --instance-id "$(instance_id)" \
       --device-index 1 >/dev/null || return
@@ -46,12 +47,6 @@ interface_is_here() {
     say "the network interface is still attached to $holder"
     return 1
   fi
-  # The image gives it its address by DHCP.
-  [[ -n $(interface_of "$address") ]] || return
+  answers_through_itself "$address" || return
   printf '%s' "$address" | put_file "$run/address"
-}
-
-# interface_of ADDRESS: the device that has it.
-interface_of() {
-  ip -oneline -4 address show to "$1" | awk '{ print $2; exit }'
 }

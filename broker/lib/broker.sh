@@ -4,6 +4,8 @@
 # shellcheck source=lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 load_settings
+# shellcheck source=lib/network.sh
+source "$here/lib/network.sh"
 # shellcheck source=lib/attach.sh
 source "$here/lib/attach.sh"
 # shellcheck source=lib/disk.sh

@@ -8,9 +8,10 @@ umask 077
 # No command of aws may open a pager.
 export AWS_PAGER=''
 
-# Tests put a whole machine under a folder, and don't want to wait.
+# Tests put a whole machine under a folder, and don't want to wait (for PATIENCE see boot.sh).
 root=${TICKERLAKE_ROOT:-}
 pause=${TICKERLAKE_PAUSE:-5}
+patience=${TICKERLAKE_PATIENCE:-}
 
 # This folder, the configuration, what vanishes with the power (a tmpfs, so no secret reaches a disk), and the data volume.
 here=$root/opt/tickerlake
@@ -61,11 +62,15 @@ only_one() {
 
 # patiently SECONDS WHAT COMMAND...: until the command succeeds. It runs without `set -e`: a function must chain its own commands.
 patiently() {
-  local deadline=$((SECONDS + $1)) what=$2
+  local deadline=$((SECONDS + $1)) what=$2 told=''
   shift 2
   until "$@"; do
     if ((SECONDS >= deadline)); then
       fail "waited in vain for $what"
+    fi
+    if [[ -z $told ]]; then
+      say "waiting for $what"
+      told=yes
     fi
     sleep "$pause"
   done

@@ -9,7 +9,8 @@ mount_disk() {
   fi
   # The volume may have been enlarged.
   xfs_growfs "$disk" >/dev/null
-  chown kafka:kafka "$disk"
+  # All of it: an instance of another image may give the user another number.
+  chown --recursive kafka:kafka "$disk"
   chmod 755 "$disk"
 }
 

@@ -26,7 +26,7 @@ install_kafka() {
   if [[ ! -d $home ]]; then
     rm -rf "$home.new"
     mkdir -p "$home.new"
-    fetch "${STACK_KAFKA_URL:-$KAFKA_URL}" "$home.tgz"
+    fetch_kafka "$home.tgz"
     sha512sum --check --status - <<<"$KAFKA_SHA512  $home.tgz" || fail "Kafka's archive is not the one that kafka.release names"
     tar --extract --file "$home.tgz" --directory "$home.new" --strip-components 1 --no-same-owner
     chmod -R a+rX "$home.new"
@@ -37,10 +37,26 @@ install_kafka() {
   mv -T "$root/opt/kafka.new" "$root/opt/kafka"
 }
 
-# fetch URL FILE
+# fetch_kafka FILE: from the stack's place, or the one that kafka.release names, or Apache's. Its mirrors have only the newest releases;
+# its archive has all of them, and gives an address little at a time.
+fetch_kafka() {
+  local name=kafka_2.13-$KAFKA_VERSION.tgz place places
+  places=("https://dlcdn.apache.org/kafka/$KAFKA_VERSION/$name" "https://archive.apache.org/dist/kafka/$KAFKA_VERSION/$name")
+  if [[ -n ${STACK_KAFKA_URL:-${KAFKA_URL:-}} ]]; then
+    places=("${STACK_KAFKA_URL:-$KAFKA_URL}")
+  fi
+  for place in "${places[@]}"; do
+    fetch "$place" "$1" && return
+  done
+  fail "Kafka cannot be had from ${places[*]}"
+}
+
+# fetch URL FILE. A transfer that stalls is given up, for a boot has no other end.
 fetch() {
   case $1 in
     s3://*) aws s3 cp --only-show-errors "$1" "$2" ;;
-    *) curl --fail --silent --show-error --location --retry 5 --retry-all-errors --output "$2" "$1" ;;
+    *)
+      curl --fail --silent --show-error --location --retry 3 --connect-timeout 10 --speed-limit 50000 --speed-time 30 --output "$2" "$1"
+      ;;
   esac
 }

@@ -29,8 +29,6 @@ def aws(arguments: list[str]) -> str:
         shutil.copy(WORLD / "buckets" / arguments[-2].removeprefix("s3://"), arguments[-1])
         return ""
     options = {name: value for name, value in zip(arguments[2:], arguments[3:]) if name.startswith("--")}
-    if arguments[2:3] == ["command-executed"]:
-        return ""
     answer = OPERATIONS[service, operation](options)
     if "--query" in options:
         return as_text(queried(answer, options["--query"]))
@@ -80,7 +78,7 @@ def describe_interfaces(options: dict[str, str]) -> Json:
     with world() as state:
         interface = state["interfaces"][options["--network-interface-ids"]]
     attachment = {"Attachment": {"InstanceId": interface["holder"]}} if interface["holder"] else {}
-    return {"NetworkInterfaces": [{"PrivateIpAddress": interface["address"], **attachment}]}
+    return {"NetworkInterfaces": [{"PrivateIpAddress": interface["address"], "MacAddress": "02:00:00:00:00:06", **attachment}]}
 
 
 def attach_interface(options: dict[str, str]) -> Json:
@@ -135,7 +133,19 @@ def send_command(options: dict[str, str]) -> Json:
     for command in commands:
         command = command.replace("/opt/", f"{environment['TICKERLAKE_ROOT']}/opt/")
         subprocess.run(["bash", "-c", command], env=environment, check=True, stdin=subprocess.DEVNULL)
+    with world() as state:
+        state["asked"] = 0
     return {"Command": {"CommandId": "1"}}
+
+
+def command_invocation(_: dict[str, str]) -> Json:
+    """SSM does not know a command in the first moment."""
+    with world() as state:
+        state["asked"] += 1
+        asked = state["asked"]
+    if asked == 1:
+        raise Refused("InvocationDoesNotExist", "GetCommandInvocation")
+    return {"Status": "InProgress" if asked == 2 else "Success"}
 
 
 OPERATIONS: dict[tuple[str, str], Callable[[dict[str, str]], Json]] = {
@@ -148,4 +158,5 @@ OPERATIONS: dict[tuple[str, str], Callable[[dict[str, str]], Json]] = {
     ("secretsmanager", "get-random-password"): lambda _: {"RandomPassword": random_name() + "Aa"},
     ("cloudwatch", "put-metric-data"): put_metrics,
     ("ssm", "send-command"): send_command,
+    ("ssm", "get-command-invocation"): command_invocation,
 }

@@ -7,7 +7,7 @@ import struct
 import sys
 from pathlib import Path
 
-from tests.broker.shared import BIN, INSTANCE, ROOT, changed, put_command, world
+from tests.broker.shared import BIN, INSTANCE, ROOT, WORLD, changed, put_command, world
 
 
 def cfn_signal(arguments: list[str]) -> str:
@@ -29,6 +29,17 @@ def dnf(arguments: list[str]) -> str:
         for command in brings[package]:
             put_command(BIN, command)
     changed("dnf")
+    return ""
+
+
+def curl(arguments: list[str]) -> str:
+    """Apache's mirrors, which no longer have the release, and its archive, which has."""
+    import shutil
+
+    if "//archive.apache.org/" not in arguments[-1]:
+        sys.exit(22)
+    (archive,) = WORLD.glob("kafka_*.tgz")
+    shutil.copy(archive, arguments[arguments.index("--output") + 1])
     return ""
 
 
@@ -88,14 +99,23 @@ def mountpoint(arguments: list[str]) -> str:
     return ""
 
 
-def ip(arguments: list[str]) -> str:
-    """`address show to ADDRESS` while its interface is attached; and the routes of a broker that is the NAT."""
-    if "route" in arguments and "default" in arguments and "show" in arguments:
-        return "default via 10.42.0.1 dev ens5 proto dhcp src 10.42.0.7 metric 512\n"
-    if "address" in arguments and "dev" in arguments:
-        return "3: ens6    inet 10.42.0.50/24 brd 10.42.0.255 scope global dynamic ens6\n"
-    if "address" in arguments:
-        with world() as state:
-            held = [one["address"] for one in state["interfaces"].values() if one["holder"] == INSTANCE]
-        return "".join(f"3: ens6    inet {address}/24 scope global ens6\n" for address in held if address == arguments[-1])
+def networkctl(arguments: list[str]) -> str:
+    """networkd reads what was declared."""
+    with world() as state:
+        declared = (ROOT / "etc/systemd/network/60-tickerlake.network").read_text(encoding="utf-8")
+        state.setdefault("declared", {})[INSTANCE] = declared
+    changed("networkctl reload")
     return ""
+
+
+def ip(arguments: list[str]) -> str:
+    """`address show to ADDRESS` while its interface is attached, the way out, and the way of an address that networkd was told of."""
+    if "default" in arguments:
+        return "default via 10.42.0.1 dev ens5 proto dhcp src 10.42.0.7 metric 512\n"
+    with world() as state:
+        held = [one["address"] for one in state["interfaces"].values() if one["holder"] == INSTANCE]
+        declared = state.get("declared", {}).get(INSTANCE, "")
+    if "address" in arguments:
+        return "".join(f"3: ens6    inet {address}/24 scope global ens6\n" for address in held if address == arguments[-1])
+    device = "ens6" if f"From={arguments[-1]}\n" in declared else "ens5"
+    return f"198.51.100.1 from {arguments[-1]} via 10.42.0.1 dev {device} uid 0\n"

@@ -21,7 +21,7 @@ REAL_COMMANDS = """
     awk bash blkid cat chmod cmp cp curl cut date df dirname flock grep gzip kill ln mkdir mktemp mv openssl python3 rm sed sha256sum
     sha512sum sleep sort sync tail tar tee timeout touch tr
 """.split()
-IN_THE_IMAGE = "aws chown dnf id ip mkfs.xfs mount mountpoint sysctl systemctl useradd xfs_growfs".split()
+IN_THE_IMAGE = "aws chown dnf id ip mkfs.xfs mount mountpoint networkctl sysctl systemctl useradd xfs_growfs".split()
 REAL_PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 SECRETS = {"producer": "p4sswordOfProducer0", "consumer": "p4sswordOfConsumer0"}
 ZONE = "stack.internal"
@@ -131,7 +131,6 @@ class Machine:
         for command in IN_THE_IMAGE:
             shared.put_command(self.bin, command)
         if not world.kafka:
-            (self.bin / "openssl").unlink()
             shared.put_command(self.bin, "openssl")
         for folder in ("dev", "etc/systemd/system", "etc/tickerlake", "opt", "run", "var/lib/cloud/data"):
             (self.root / folder).mkdir(parents=True)

@@ -62,12 +62,16 @@ def changed(what: str) -> None:
         if what in cut:
             return
         cut.append(what)
+    # The script that was started is the leader of all; what it limits the time of is a group of its own.
+    os.killpg(os.getsid(0), signal.SIGKILL)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def put_command(folder: Path, name: str) -> None:
     """Puts one of these commands into a machine's folder."""
     path = folder / name
+    # In place of a link to the real one, and not into that.
+    path.unlink(missing_ok=True)
     here = Path(__file__).parents[2]
     path.write_text(
         f"#!{sys.executable} -SE\nimport sys\nsys.path.insert(0, {str(here)!r})\nfrom tests.broker import tools\ntools.main({name!r})\n", encoding="utf-8"
