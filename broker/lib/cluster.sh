@@ -51,11 +51,11 @@ swap_cluster() {
   return 1
 }
 
-# Three nodes do not become one: two of three voters would be gone. CloudFormation replaces node 1 before it takes the others away,
-# so that its failure here takes the deployment back with nothing lost.
+# A cluster that others have joined does not become one node again: the majority of its voters would be gone. CloudFormation replaces
+# node 1 before it takes others away, so that its failure here takes the deployment back with nothing lost.
 refuse_to_shrink() {
-  if ((STACK_NODES == 1)) && [[ $(in_cluster copies) == 3 ]]; then
-    fail "the cluster has three nodes and cannot become one: deploy a second stack, and drain this one"
+  if ((STACK_NODES == 1)) && [[ $(in_cluster joined) == yes ]]; then
+    fail "the cluster has more nodes than one and cannot go back: deploy a second stack, and drain this one"
   fi
 }
 

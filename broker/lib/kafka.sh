@@ -57,12 +57,13 @@ agree_on_cluster() {
     format_disk --standalone
     update_cluster change founded=yes
   else
+    update_cluster change joined=yes
     format_disk --no-initial-controllers
   fi
 }
 
 # What a new cluster does not have yet (lib/users.sh).
-cluster_has_not=(provisioned= copies= producer= consumer=)
+cluster_has_not=(joined= provisioned= copies= producer= consumer=)
 
 # Prints the document with a cluster.
 with_cluster() {
