@@ -41,6 +41,7 @@ WHAT: dict[str, list[str]] = {
     "YahooTerms": ["", "accepted"],
     "AlarmEmail": ["", EVERYTHING_ON["AlarmEmail"]],
     "MonthlyBudget": ["0", "100"],
+    "WriteQuotesMapping": ["on", "off"],
 }
 
 
@@ -116,6 +117,12 @@ class Combinations(unittest.TestCase):
                     else:
                         self.assertRaises(Rejected, render, **chosen, **others)
         self.assertGreater(rendered, 50)
+
+    def test_the_mapping_alone_can_be_taken_away_and_put_back(self) -> None:
+        for name, parameters in DEPLOYMENTS.items():
+            on, off = render(**parameters), render(**parameters, WriteQuotesMapping="off")
+            self.assertEqual(set(on.resources) - set(off.resources), {"QuotesMapping"}, name)
+            self.assertEqual({other: on.resources[other] for other in off.resources}, off.resources, name)
 
     def test_every_parameter_that_switches_something_was_switched(self) -> None:
         switching = {

@@ -175,7 +175,7 @@ class NothingIsDropped(TemplateTest):
 
     def test_the_lake_outlives_the_stack(self):
         lake = self.resources["LakeBucket"]
-        self.assertEqual((lake["DeletionPolicy"], lake["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        self.assertEqual((lake["DeletionPolicy"], lake["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
         for rule in lake["Properties"]["LifecycleConfiguration"]["Rules"]:
             self.assertFalse({"Expiration", "ExpirationInDays", "ExpirationDate", "Transitions"} & set(rule), rule["Id"])
 
