@@ -88,6 +88,8 @@ RouteMetric={}
 # networkd with a machine's folders of its own. Without a writable /sys it does not wait for udev, which is not there.
 NETWORKD_ALONE = f"""
 set -e
+mount -t tmpfs -o mode=755 tmpfs /etc/systemd
+mkdir /etc/systemd/network
 mount --bind "$1" /etc/systemd/network
 mount -t tmpfs tmpfs /run/systemd
 mount -o remount,bind,ro /sys || mount --bind -o ro /sys /sys
