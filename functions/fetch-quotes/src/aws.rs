@@ -1,5 +1,7 @@
 //! What is kept in AWS: secrets, and the list of symbols.
 
+mod http;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,9 +28,15 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    async fn config(&self) -> &SdkConfig {
-        let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_timeout(TIMEOUT).build();
-        self.shared.get_or_init(|| aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load()).await
+    /// Fails, with the reason, where there can be no TLS.
+    async fn config(&self) -> Result<&SdkConfig, String> {
+        self.shared
+            .get_or_try_init(|| async {
+                let client = http::client().map_err(|error| error.to_string())?;
+                let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
+                Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(client).timeout_config(timeouts).load().await)
+            })
+            .await
     }
 }
 
@@ -36,7 +44,7 @@ impl Aws {
 impl Objects for Aws {
     async fn text(&self, object: &S3Object, known: Option<&str>) -> Result<Option<Text>, ObjectError> {
         let unread = |reason: String| ObjectError::Unread { object: object.clone(), reason };
-        let client = aws_sdk_s3::Client::new(self.config().await);
+        let client = aws_sdk_s3::Client::new(self.config().await.map_err(unread)?);
         let asked = client.get_object().bucket(&object.bucket).key(&object.key).set_if_none_match(known.map(str::to_owned));
         let answer = match asked.send().await {
             Ok(answer) => answer,
@@ -54,9 +62,9 @@ impl Objects for Aws {
 #[async_trait]
 impl Secrets for Aws {
     async fn read(&self, arn: &str) -> Result<String, SecretError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.config().await);
-        let answer = client.get_secret_value().secret_id(arn).send().await;
         let unread = |reason: String| SecretError::Unread { arn: arn.to_owned(), reason };
+        let client = aws_sdk_secretsmanager::Client::new(self.config().await.map_err(unread)?);
+        let answer = client.get_secret_value().secret_id(arn).send().await;
         let answer = answer.map_err(|error| unread(DisplayErrorContext(error).to_string()))?;
         answer.secret_string.ok_or_else(|| unread("it has bytes instead of a text".to_owned()))
     }
@@ -129,6 +137,7 @@ mod tests {
             .region(aws_config::Region::new("us-east-1"))
             .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
             .endpoint_url(stub.url().as_str())
+            .http_client(http::client().unwrap())
             .build();
         Aws { shared: OnceCell::new_with(Some(config)) }
     }

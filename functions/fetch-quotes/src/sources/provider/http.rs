@@ -109,9 +109,8 @@ pub(crate) struct Http {
 impl Http {
     /// A client of `base`. Redirects are not followed: they would take the key's header with them.
     pub(crate) fn new(base: Url) -> Result<Self, TransportError> {
-        // The process's cryptography; somebody else may have set it already, to the same.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder()
+            .tls_backend_native()
             .user_agent(concat!("Mozilla/5.0 (compatible; tickerlake/", env!("CARGO_PKG_VERSION"), ")"))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
