@@ -10,9 +10,9 @@ VENV ?= .venv
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TEMPLATE_TESTS := tests/template
 
-# sam needs a region, but neither an account nor the network.
-export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
+# What looks at the template needs a region, but neither an account nor the network. A deployment takes the user's own.
+lint-template test-template build: export AWS_DEFAULT_REGION ?= us-east-1
 
 # Every cargo command has the workspace's shape: one for a single package has other features and compiles most of it again.
 .PHONY: help
@@ -20,15 +20,15 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Run the whole pipeline on this machine; ARGS goes to `tickerlake local`
+run: compile ## Run the whole pipeline on this machine; ARGS goes to `tickerlake local`
 	@exec $(TARGET_DIR)/debug/tickerlake local $(ARGS)
 
-.PHONY: build
-build: needs-rust ## Compile the functions and the local stack
+.PHONY: compile
+compile: needs-rust ## Compile the functions and the local stack for this machine
 	cargo build --workspace --locked
 
 .PHONY: test
-test: needs-rust needs-python needs-java build test-template test-queries test-clients test-broker ## Run every test; ARGS goes to `cargo test`
+test: needs-rust needs-python needs-java compile test-template test-queries test-clients test-broker ## Run every test; ARGS goes to `cargo test`
 	cargo test --workspace --locked $(ARGS)
 
 .PHONY: test-template
@@ -48,7 +48,7 @@ test-broker: needs-python needs-java ## Run the broker's scripts with an emulate
 	failed=0; python3 -m unittest tests.broker.test_kafka || failed=1; wait $$boot || failed=1; exit $$failed
 
 .PHONY: test-queries
-test-queries: needs-python build $(VENV)/.installed ## Compare every named query with a computation of its own, to the last digit
+test-queries: needs-python compile $(VENV)/.installed ## Compare every named query with a computation of its own, to the last digit
 	$(VENV)/bin/python -m unittest discover --start-directory tests/queries --top-level-directory .
 
 .PHONY: queries
@@ -56,7 +56,7 @@ queries: needs-python ## Write queries/ into template.yaml, which needs their te
 	python3 -m tests.template.named_queries
 
 .PHONY: test-clients
-test-clients: needs-python build $(VENV)-clients/.installed ## Let boto3, awswrangler, the AWS CLI, pyarrow and DuckDB read a small lake
+test-clients: needs-python compile $(VENV)-clients/.installed ## Let boto3, awswrangler, the AWS CLI, pyarrow and DuckDB read a small lake
 	TICKERLAKE=$(abspath $(TARGET_DIR))/debug/tickerlake $(VENV)-clients/bin/python -m unittest discover \
 	  --start-directory tests/clients --top-level-directory .
 
@@ -111,22 +111,20 @@ lint-dependencies: needs-rust $(VENV)/.installed
 format: needs-rust ## Format the code
 	cargo fmt
 
-.PHONY: package
-package: needs-rust $(VENV)/.installed ## Build the functions for deployment (arm64), into .aws-sam
+.PHONY: build
+build: needs-rust $(VENV)/.installed ## Build the functions as they deploy (arm64) into .aws-sam, and print their sizes
+	@! command -v rustup >/dev/null || rustup --quiet target add aarch64-unknown-linux-gnu
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/sam build $(ARGS)
-	@for function in .aws-sam/build/*/bootstrap; do \
-	  printf '%-28s %6d KB, %5d KB zipped\n' "$$(basename "$$(dirname "$$function")")" \
-	    $$(($$(wc -c <"$$function") / 1024)) $$(($$(gzip -9 -c "$$function" | wc -c) / 1024)); \
-	done
+	@$(VENV)/bin/python -m tests.template.artifacts
 
 # The profiles are in samconfig.toml; docs/deploy.md begins with an empty account.
 .PHONY: deploy
 deploy: needs-rust $(VENV)/.installed ## Build and deploy; ARGS goes to `sam deploy`: the first time --guided
-	$(MAKE) --no-print-directory package ARGS=
+	$(MAKE) --no-print-directory build ARGS=
 	$(VENV)/bin/sam deploy $(ARGS)
 
 .PHONY: venv
-venv: needs-python $(VENV)/.installed ## Install the Python tools that lint, test and package use
+venv: needs-python $(VENV)/.installed ## Install the Python tools that lint, test and build use
 
 $(VENV)/.installed: requirements-dev.txt
 	$(MAKE) --no-print-directory needs-python

@@ -20,7 +20,7 @@ def binary() -> pathlib.Path:
     """The built command; the functions lie beside it."""
     found = pathlib.Path(os.environ.get("TICKERLAKE", pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/tickerlake"))
     if not found.is_file():
-        raise FileNotFoundError(f"{found} is missing: run `make build`")
+        raise FileNotFoundError(f"{found} is missing: run `make compile`")
     return found
 
 
