@@ -91,6 +91,7 @@ mod tests {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("id", "key", None, None, "test"))
             .endpoint_url(format!("https://localhost:{port}"))
+            .force_path_style(true)
             .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
             .http_client(client().unwrap())
             .build();
