@@ -73,7 +73,8 @@ for attempt in 1 2 3; do
   say "attempt $attempt: $(reason)"
   reason >"$root/dev/console" || true
   sleep "$pause"
-  ((SECONDS < patience)) || break
+  # Not with nothing left: `timeout 0` has no end.
+  ((SECONDS + 60 < patience)) || break
 done
 signal 1 "$(reason)"
 # systemd tries again in a minute: nobody waits for a signal when the machine room lost its network for an hour.
