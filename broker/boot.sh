@@ -60,13 +60,19 @@ if [[ ${1:-} == once ]]; then
   boot
   exit
 fi
-# The stack waits for 15 minutes, and for 90 where the last of three nodes copies what one had: the reason must be there before that.
-if [[ -z $patience ]]; then
-  patience=$((STACK_NODES > 1 && STACK_NODE == STACK_NODES ? 85 * 60 : 13 * 60))
-fi
+# The stack waits for 15 minutes, of which the instance's start takes some, and for 90 where the last of three nodes makes the copies:
+# the reason must be there before that.
+longest() {
+  if ((STACK_NODES > 1)) && is_last && (read_cluster && [[ $(in_cluster copies) != "$STACK_NODES" ]]); then
+    echo $((85 * 60))
+  else
+    echo $((12 * 60))
+  fi
+}
+patience=${patience:-$(longest)}
 # In a process of its own: within `if` bash ignores `set -e`. It may be ended anywhere, as by a power cut.
 for attempt in 1 2 3; do
-  if timeout $((patience - SECONDS)) bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then
+  if timeout $((patience > SECONDS ? patience - SECONDS : 1)) bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then
     signal 0 "Kafka answers"
     exit
   fi

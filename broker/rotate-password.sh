@@ -31,5 +31,5 @@ for _ in {1..120}; do
     *) break ;;
   esac
 done
-echo "the secret has another password, and Kafka may not have it yet: \`operate.sh passwords\` on $instance ended as $status ($command)" >&2
+echo "the secret has another password, and Kafka may not have it yet: \`operate.sh passwords\` on $instance ended as $status ($command) $(cat "$work/unknown")" >&2
 exit 1

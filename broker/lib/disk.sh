@@ -9,8 +9,11 @@ mount_disk() {
   fi
   # The volume may have been enlarged.
   xfs_growfs "$disk" >/dev/null
-  # All of it: an instance of another image may give the user another number.
-  chown --recursive kafka:kafka "$disk"
+  chown kafka:kafka "$disk"
+  # An instance of another image may give the user another number. The folder is given away after all that is in it.
+  if [[ -e $data && $(stat --format=%U "$data") != kafka ]]; then
+    chown --recursive kafka:kafka "$data"
+  fi
   chmod 755 "$disk"
 }
 

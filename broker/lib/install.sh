@@ -27,7 +27,6 @@ install_kafka() {
     rm -rf "$home.new"
     mkdir -p "$home.new"
     fetch_kafka "$home.tgz"
-    sha512sum --check --status - <<<"$KAFKA_SHA512  $home.tgz" || fail "Kafka's archive is not the one that kafka.release names"
     tar --extract --file "$home.tgz" --directory "$home.new" --strip-components 1 --no-same-owner
     chmod -R a+rX "$home.new"
     rm "$home.tgz"
@@ -46,9 +45,15 @@ fetch_kafka() {
     places=("${STACK_KAFKA_URL:-$KAFKA_URL}")
   fi
   for place in "${places[@]}"; do
-    fetch "$place" "$1" && return
+    if ! fetch "$place" "$1"; then
+      say "Kafka cannot be had from $place"
+    elif ! sha512sum --check --status - <<<"$KAFKA_SHA512  $1"; then
+      say "Kafka's archive from $place is not the one that kafka.release names"
+    else
+      return 0
+    fi
   done
-  fail "Kafka cannot be had from ${places[*]}"
+  return 1
 }
 
 # fetch URL FILE. A transfer that stalls is given up, for a boot has no other end.

@@ -10,21 +10,18 @@ fixed_table=4002
 
 # declare_interface MAC ADDRESS: before it is attached, so that networkd knows what to do with it.
 declare_interface() {
-  local place=$root/etc/systemd/network/60-tickerlake.network
+  local folder=$root/etc/systemd/network
   describe_interface "$@" >"$run/network" || return
-  if ! cmp --silent "$run/network" "$place"; then
-    mkdir -p "${place%/*}"
-    put_file "$place" <"$run/network"
+  if ! cmp --silent "$run/network" "$run/network.declared"; then
     # networkd reads it as a user of its own.
-    chmod 755 "${place%/*}"
-    chmod 644 "$place"
-    # Not noticed is not declared: the next try does it again.
-    networkctl reload || { rm "$place" && return 1; }
+    (umask 022 && mkdir -p "$folder" && put_file "$folder/60-tickerlake.network" <"$run/network") || return
+    networkctl reload || return
+    cp "$run/network" "$run/network.declared"
   fi
 }
 
 describe_interface() {
-  local mac=$1 address=$2
+  local mac=$1 address=$2 first
   cat <<END
 [Match]
 MACAddress=$mac
@@ -50,11 +47,13 @@ Priority=$fixed_table
 END
   if [[ $STACK_NAT == yes ]]; then
     # Answers from the internet to the private subnets. The first interface's security group never saw the questions, and its source
-    # check drops what is not from its own address.
+    # check drops what is not from its own address. A rule without an interface would be of all packets.
+    first=$(way_out)
+    [[ -n $first ]] || return
     cat <<END
 
 [RoutingPolicyRule]
-IncomingInterface=$(way_out)
+IncomingInterface=$first
 Table=$fixed_table
 Priority=$fixed_table
 END

@@ -64,8 +64,11 @@ probe() {
   kafka_command ConsoleProducer --bootstrap-server "$bootstrap_name:$client_port" --command-config "$run/producer.properties" \
     --topic "$probe_topic" --command-property acks=all --sync <<<"$token" >/dev/null
   become_kafka_command ConsoleConsumer --bootstrap-server "$bootstrap_name:$client_port" --command-config "$run/consumer.properties" \
-    --topic "$probe_topic" --group "$probe_topic" --from-beginning >"$run/probe" &
+    --topic "$probe_topic" --group "$probe_topic" --from-beginning >"$run/probe" 9>&- &
   consumer=$!
+  # Also where it fails: a consumer that is left over keeps the topic's only partition.
+  # shellcheck disable=SC2064
+  trap "kill $consumer 2>/dev/null || true" EXIT
   patiently 60 "the record" came_back "$token" "$consumer"
   kill "$consumer"
   wait "$consumer" || true

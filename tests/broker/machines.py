@@ -19,7 +19,7 @@ from tests.broker import emulated_kafka, release, shared
 # What the scripts may use: all of it is in Amazon Linux 2023's image. Nothing else is found.
 REAL_COMMANDS = """
     awk bash blkid cat chmod cmp cp curl cut date df dirname flock grep gzip kill ln mkdir mktemp mv openssl python3 rm sed sha256sum
-    sha512sum sleep sort sync tail tar tee timeout touch tr
+    sha512sum sleep sort stat sync tail tar tee timeout touch tr
 """.split()
 IN_THE_IMAGE = "aws chown dnf id ip mkfs.xfs mount mountpoint networkctl sysctl systemctl useradd xfs_growfs".split()
 REAL_PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
@@ -225,7 +225,7 @@ class Machine:
         """Ends Kafka and the scripts; what is mounted or in memory is gone."""
         for script in self.scripts:
             if script.poll() is None:
-                os.killpg(script.pid, signal.SIGKILL)
+                shared.kill_session(script.pid)
                 script.communicate()
         self.scripts.clear()
         emulated_kafka.stop_kafka(self.root, with_signal)

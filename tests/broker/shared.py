@@ -62,9 +62,21 @@ def changed(what: str) -> None:
         if what in cut:
             return
         cut.append(what)
-    # The script that was started is the leader of all; what it limits the time of is a group of its own.
-    os.killpg(os.getsid(0), signal.SIGKILL)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    kill_session(os.getsid(0))
+
+
+def kill_session(leader: int) -> None:
+    """Kills a script with all that it started: what it limits the time of is a process group of its own. Its leader goes first, so that
+    nothing more is started, and this process last, if it is one of them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # The fields behind the name: state, parent, group, session.
+            if int(stat.read_text(encoding="utf-8").rsplit(") ", 1)[1].split()[3]) == leader:
+                found.append(int(stat.parent.name))
+    for process in sorted(found, key=lambda process: (process != leader, process == os.getpid())):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def put_command(folder: Path, name: str) -> None:

@@ -152,7 +152,7 @@ class OneBroker(unittest.TestCase):
         self.assertEqual(process.returncode, 1)
         (said,) = self.world.state()["signals"]
         self.assertEqual(said["--exit-code"], "1")
-        self.assertIn(f"installing Kafka {release.version()} failed: Kafka's archive is not the one", said["--reason"])
+        self.assertRegex(said["--reason"], f"^installing Kafka {release.version()} failed: Kafka's archive from file:.* is not the one")
         self.assertEqual((machine.root / "dev/console").read_text(encoding="utf-8"), said["--reason"])
         self.assertFalse((machine.root / f"opt/kafka-{release.version()}").exists())
 

@@ -207,6 +207,7 @@ class Network(unittest.TestCase):
         self.assertEqual(self.node("route").count("dev fixed"), 0)
 
     def test_without_the_declaration_aws_drops_the_answer(self) -> None:
+        self.start("node", "sysctl", "--quiet", "--write", "net.ipv4.conf.all.rp_filter=2").communicate()
         self.configure()
         self.assertEqual(self.ask(FIXED[1], 9096, 1), "")
 
@@ -220,8 +221,12 @@ class Network(unittest.TestCase):
         self.assertEqual(self.ask("203.0.113.9", 443, 20), "10.42.0.7 from the private subnet")
         self.assertEqual(self.ask("203.0.113.9", 80, 1), "")
         self.assertEqual(self.ask(FIXED[1], 9096, 20), f"here is {FIXED[1]}")
-        # networkd drops what it was not told of whenever it begins anew: nothing here is that.
+        # Whoever took them away: the rules are networkd's own, which makes them whenever it begins anew.
         networkd.kill()
         networkd.communicate()
+        for _ in range(2):
+            self.start("node", "ip", "rule", "delete", "priority", "4002").communicate()
+        self.assertEqual(self.ask("203.0.113.9", 443, 1), "")
         self.configure()
+        shared.wait_until("the rules", lambda: self.node("rule").count("4002:") == 2)
         self.assertEqual(self.ask("203.0.113.9", 443, 20), "10.42.0.7 from the private subnet")

@@ -18,6 +18,9 @@ use crate::symbols::{ObjectError, Objects, Text};
 /// Each call with its retries; an invocation has room for one.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Each try of a call. A connection that died while the process was frozen costs one.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// S3's answer where the ETag still is the one that is known.
 const NOT_MODIFIED: u16 = 304;
 
@@ -33,7 +36,7 @@ impl Aws {
         self.shared
             .get_or_try_init(|| async {
                 let client = http::client().map_err(|error| error.to_string())?;
-                let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
+                let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(TIMEOUT).build();
                 Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(client).timeout_config(timeouts).load().await)
             })
             .await
