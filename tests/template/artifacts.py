@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 from elftools.elf.sections import SymbolTableSection
 
-from tests.template.transformed import source
+from tests.template.transformed import binaries
 
 BUILT = pathlib.Path(__file__).parents[2] / ".aws-sam/build"
 
@@ -28,12 +28,6 @@ GLIBC = (2, 34)
 
 # Bytes of an upload that a function should stay below, for its cold starts' sake.
 AIM = 6_000_000
-
-
-def functions() -> dict[str, str]:
-    """The binary of each function, by its logical id."""
-    resources = source()["Resources"].items()
-    return {name: it["Metadata"]["BuildProperties"]["Binary"] for name, it in resources if it["Type"] == "AWS::Serverless::Function"}
 
 
 def zipped(path: pathlib.Path) -> int:
@@ -65,7 +59,7 @@ def faults(elf: ELFFile) -> Iterator[str]:
 def main() -> int:
     found = 0
     # `sam build` may be asked for one of them.
-    built = {binary: path for name, binary in functions().items() if (path := BUILT / name / "bootstrap").exists()}
+    built = {binary: path for name, binary in binaries().items() if (path := BUILT / name / "bootstrap").exists()}
     if not built:
         print(f"no function is built in {BUILT}: `make build` does that", file=sys.stderr)
         return 1

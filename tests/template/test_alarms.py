@@ -11,7 +11,7 @@ from typing import Any, Iterator
 from tests.template.deployments import DEPLOYMENTS, EVERYTHING_ON
 from tests.template.rendered import Rendered, as_list, references, render
 from tests.template.sources import package, source_of
-from tests.template.test_environment import binaries
+from tests.template.transformed import binaries
 
 BROKER = pathlib.Path(__file__).parents[2] / "broker"
 

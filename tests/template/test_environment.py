@@ -7,7 +7,7 @@ import unittest
 from tests.template.deployments import DEPLOYMENTS, EVERYTHING_ON
 from tests.template.rendered import render
 from tests.template.sources import variables
-from tests.template.transformed import source
+from tests.template.transformed import binaries
 
 # What a function reads and a deployment does not set, and why.
 LOCAL_ALONE = {
@@ -23,16 +23,6 @@ LOCAL_ALONE = {
         "SIMULATION_SEED",
     },
 }
-
-
-def binaries() -> dict[str, str]:
-    """The functions' packages by their logical ids."""
-    resources = source()["Resources"]
-    return {
-        name: resource["Metadata"]["BuildProperties"]["Binary"]
-        for name, resource in resources.items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
 
 
 class Environment(unittest.TestCase):

@@ -36,6 +36,16 @@ def source():
     return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
 
 
+def binaries():
+    """The functions' packages, whose names their binaries have, by their logical ids."""
+    resources = source()["Resources"]
+    return {
+        name: resource["Metadata"]["BuildProperties"]["Binary"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
 @functools.cache
 def transformed():
     """The template after the transform, with its references to parameters kept."""
