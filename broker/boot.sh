@@ -69,7 +69,7 @@ longest() {
     echo $((12 * 60))
   fi
 }
-patience=${patience:-$(longest)}
+patience=${TICKERLAKE_PATIENCE:-$(longest)}
 # In a process of its own: within `if` bash ignores `set -e`. It may be ended anywhere, as by a power cut.
 for attempt in 1 2 3; do
   if timeout $((patience > SECONDS ? patience - SECONDS : 1)) bash "${BASH_SOURCE[0]}" once 2> >(tee "$run/errors" >&2); then

@@ -8,10 +8,9 @@ umask 077
 # No command of aws may open a pager.
 export AWS_PAGER=''
 
-# Tests put a whole machine under a folder, and don't want to wait (for PATIENCE see boot.sh).
+# Tests put a whole machine under a folder, and don't want to wait.
 root=${TICKERLAKE_ROOT:-}
 pause=${TICKERLAKE_PAUSE:-5}
-patience=${TICKERLAKE_PATIENCE:-}
 
 # This folder, the configuration, what vanishes with the power (a tmpfs, so no secret reaches a disk), and the data volume.
 here=$root/opt/tickerlake

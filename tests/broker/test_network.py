@@ -96,7 +96,7 @@ mount -o remount,bind,ro /sys || mount --bind -o ro /sys /sys
 exec {NETWORKD}
 """
 
-# What the boot script declares for a node that is the NAT.
+# What the boot script declares, for a node that is the NAT or for one that is not.
 DECLARE = f"""
 set -eu
 STACK_NAT=$2

@@ -1,5 +1,5 @@
 //! The AWS SDK's HTTP by way of reqwest, whose TLS is OpenSSL's, as librdkafka's is: the SDK's own client would bring a second TLS
-//! library into the function, a third of its size.
+//! library into the function, which each cold start would load.
 
 use std::time::Duration;
 
